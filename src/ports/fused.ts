@@ -1,0 +1,50 @@
+/**
+ * A fused front-journal: one store whose single atomic call judges, appends and applies.
+ *
+ * Rules that collapse here: there are no gaps and no late applies (append and apply are one step), refused
+ * writes never enter the journal (so the database does not judge again), the end is read exactly, and stream
+ * ids carry positions (offset = count). What remains: an unanswered call is unknown and is settled by a void
+ * entry; and a failover is a journal that may have lost its tail, so identity and generation are compared in
+ * every call, and a difference is `fenced` until recovery has raised the generation.
+ */
+import type { ControlEntry, PlacedEntry, RecordRef, WriteEntry } from '../model/entry.ts'
+import type { Position } from '../model/position.ts'
+import type { FoldSnapshot, FrontReads, FrontSeen } from './front.ts'
+import type { JournalReader } from './journal.ts'
+
+export type FusedVerdict =
+  /** Judged, appended, applied. */
+  | { readonly kind: 'applied'; readonly first: Position; readonly last: Position }
+  /** Nothing was appended. */
+  | { readonly kind: 'refused'; readonly code: 'sealed' | 'version-mismatch' }
+  /** Nothing was appended: void by name, or by age. */
+  | { readonly kind: 'void' }
+  /** Nothing was appended: fill these first. */
+  | { readonly kind: 'needs-fill'; readonly missing: readonly RecordRef[] }
+
+export type FusedWriteResult =
+  | { readonly kind: 'written'; readonly seen: FrontSeen; readonly verdicts: readonly FusedVerdict[] }
+  /** Identity or generation is not what the caller speaks for: nothing was done. */
+  | { readonly kind: 'fenced'; readonly seen: FrontSeen }
+
+export interface FusedFront extends FrontReads, JournalReader {
+  readonly partitions: number
+  /**
+   * Judges and writes entries in order, each with its own verdict, if identity and generation match. Rejects
+   * with `overloaded`/`unavailable` only when nothing happened for certain; any other failure is unknown.
+   */
+  write(partition: number, identity: string, generation: number, entries: readonly WriteEntry[]): Promise<FusedWriteResult>
+  /** Appends a control entry (void, seal, marker); same failures as `write`. */
+  control(
+    partition: number,
+    identity: string,
+    generation: number,
+    entry: ControlEntry,
+  ): Promise<{ readonly kind: 'written'; readonly seen: FrontSeen; readonly placed: PlacedEntry } | { readonly kind: 'fenced'; readonly seen: FrontSeen }>
+  /**
+   * Opens a generation: appends its opening entry and stores the present identity; keeps values only if
+   * `keep` says that the stream was proven to continue the database's position, else empties the partition
+   * and starts it at `fold`. Compare-and-advance: does nothing unless the stored generation is lower.
+   */
+  openGeneration(partition: number, generation: number, keep: boolean, fold: FoldSnapshot): Promise<FrontSeen>
+}
