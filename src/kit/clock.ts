@@ -75,7 +75,8 @@ export function withDeadline<T>(
     const controller = typeof work === 'function' ? new AbortController() : undefined
     const cancel = clock.after(ms, () => {
       const error =
-        onLate?.() ?? new SpillwayError('outcome-unknown', `No answer within ${ms} ms: it may or may not have happened.`)
+        onLate?.() ??
+        new SpillwayError('outcome-unknown', `No answer within ${ms} ms: it may or may not have happened.`)
       reject(error)
       controller?.abort(error)
     })
