@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { repoRoot } from '../../scripts/repo.ts'
+import { onPath, toolPath, tools } from '../../scripts/services/tools.ts'
+
+const services = (...args: string[]) =>
+  spawnSync(process.execPath, [join(repoRoot, 'scripts', 'services.ts'), ...args], {
+    cwd: repoRoot,
+    encoding: 'utf8',
+  })
+
+test('a missing or unknown verb, tool or option is a usage error that lists what there is', () => {
+  for (const args of [[], ['fly'], ['install'], ['install', 'nope'], ['status', 'x'], ['install', '--zap']]) {
+    const { status, stderr } = services(...args)
+    expect({ args, status }).toEqual({ args, status: 2 })
+    expect(stderr).toContain('Usage: npm run services')
+    expect(stderr).toContain('strace')
+  }
+})
+
+test('status says of every tool where it is or how to get it', () => {
+  const { status, stdout } = services('status')
+  expect(status).toBe(0)
+  for (const name of Object.keys(tools)) {
+    expect(stdout).toMatch(
+      new RegExp(`^${name}: (on PATH at|in the project's cache at|absent; npm run services)`, 'm'),
+    )
+  }
+})
+
+test('a tool on PATH comes before the copy in the cache', () => {
+  for (const [name, tool] of Object.entries(tools)) {
+    const path = onPath(tool.command)
+    if (path !== undefined) expect(toolPath(name)).toBe(path)
+  }
+  expect(onPath('node', join(process.execPath, '..'))).toBe(process.execPath)
+  expect(onPath('no-such-program')).toBeUndefined()
+})
