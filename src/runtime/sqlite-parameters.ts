@@ -64,24 +64,24 @@ export function bindable(params: readonly SqliteValue[], expected: number, sql: 
   if (count !== expected) {
     throw new SpillwayError('internal', `${expected} parameters expected, ${count} given: ${excerpt(sql)}`)
   }
-  const bound = new Array<SqliteValue>(count)
+  const bound: SqliteValue[] = []
   for (let index = 0; index < count; index++) {
     const value = params[index]
     switch (typeof value) {
       case 'number':
         // As a number it would be bound as REAL: wrong typeof() and no exact comparison in a column without affinity.
-        if (Number.isSafeInteger(value)) bound[index] = BigInt(value)
-        else if (Number.isFinite(value)) bound[index] = value
+        if (Number.isSafeInteger(value)) bound.push(BigInt(value))
+        else if (Number.isFinite(value)) bound.push(value)
         else refuse(index, `${value} is not a finite number`, sql)
         break
       case 'string':
         if (!value.isWellFormed())
           refuse(index, 'the string has a lone surrogate, which UTF-8 cannot carry', sql)
-        bound[index] = value
+        bound.push(value)
         break
       case 'bigint':
         if (value < INT64_MIN || value > INT64_MAX) refuse(index, `${value} does not fit in 64 bits`, sql)
-        bound[index] = value
+        bound.push(value)
         break
       case 'object':
         if (value instanceof Uint8Array) {
@@ -90,7 +90,7 @@ export function bindable(params: readonly SqliteValue[], expected: number, sql: 
           }
         } else if (value !== null)
           refuse(index, `${Object.prototype.toString.call(value)} cannot be bound`, sql)
-        bound[index] = value
+        bound.push(value)
         break
       default:
         refuse(index, `${typeof value} cannot be bound`, sql)
