@@ -7,6 +7,7 @@
  * sequence is ASCII, so the scan needs no decoding.
  */
 import { SpillwayError } from '../errors.ts'
+import { decodeUtf8Strict } from './utf8.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
@@ -40,7 +41,10 @@ export function checkNesting(bytes: Uint8Array, max: number): void {
     } else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
       depth += 1
       if (depth > max) {
-        throw new SpillwayError('invalid', `The JSON is nested more than ${max} deep (at byte ${at}); at most ${max} is taken.`)
+        throw new SpillwayError(
+          'invalid',
+          `The JSON is nested more than ${max} deep (at byte ${at}); at most ${max} is taken.`,
+        )
       }
     } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
       depth -= 1
@@ -57,7 +61,8 @@ export interface Span {
 /** The first byte from `at` that is not white space. */
 function skipSpace(bytes: Uint8Array, at: number): number {
   let next = at
-  while (bytes[next] === 0x20 || bytes[next] === 0x0a || bytes[next] === 0x0d || bytes[next] === 0x09) next += 1
+  while (bytes[next] === 0x20 || bytes[next] === 0x0a || bytes[next] === 0x0d || bytes[next] === 0x09)
+    next += 1
   return next
 }
 
@@ -114,7 +119,7 @@ export function memberOf(bytes: Uint8Array, name: string, at = 0): Span | undefi
   while (next < bytes.length && bytes[next] !== CLOSE_OBJECT) {
     const endOfName = endOfString(bytes, next)
     // The name may be written with escapes, so it is read as JSON, not compared as bytes.
-    const member: unknown = JSON.parse(decoder.decode(bytes.subarray(next, endOfName)))
+    const member: unknown = JSON.parse(decodeUtf8Strict(bytes.subarray(next, endOfName)))
     const start = skipSpace(bytes, skipSpace(bytes, endOfName) + 1)
     const end = endOfValue(bytes, start)
     if (member === name) found = { start, end }
@@ -124,24 +129,20 @@ export function memberOf(bytes: Uint8Array, name: string, at = 0): Span | undefi
   return found
 }
 
-const decoder = new TextDecoder('utf-8')
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 /**
  * The value of a JSON text from outside: valid UTF-8, no byte order mark, nested at most `nestingMax` deep, else
  * `invalid`. Of several members with one name the last counts; `__proto__` is a member like any other.
  */
 export function parseJson(bytes: Uint8Array, nestingMax: number): unknown {
   checkNesting(bytes, nestingMax)
-  let text: string
-  try {
-    text = strictDecoder.decode(bytes)
-  } catch (cause) {
-    throw new SpillwayError('invalid', 'The JSON is not valid UTF-8; send it as UTF-8.', { cause })
-  }
+  const text = decodeUtf8Strict(bytes)
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new SpillwayError('invalid', `The JSON is broken: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause })
+    throw new SpillwayError(
+      'invalid',
+      `The JSON is broken: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    )
   }
 }
