@@ -28,6 +28,8 @@ export interface ControlState {
   readonly voids: Map<EntryId, Position>
   /** Sealed collections with the position of their first seal. */
   readonly seals: Map<string, Position>
+  /** AGE_MAX, except where a simulator makes age reachable; every store of a deployment must have the same. */
+  readonly ageMax: number
 }
 
 export type VoidCause = 'name' | 'generation' | 'age'
@@ -49,12 +51,12 @@ const VOID: Record<VoidCause, Verdict> = {
   age: { kind: 'void', cause: 'age' },
 }
 
-export function newControlState(): ControlState {
-  return { through: ORIGIN, voids: new Map(), seals: new Map() }
+export function newControlState(ageMax: number = AGE_MAX): ControlState {
+  return { through: ORIGIN, voids: new Map(), seals: new Map(), ageMax }
 }
 
 export function copyControlState(state: ControlState): ControlState {
-  return { through: state.through, voids: new Map(state.voids), seals: new Map(state.seals) }
+  return { ...state, voids: new Map(state.voids), seals: new Map(state.seals) }
 }
 
 /**
@@ -89,7 +91,7 @@ export function judgeControl(state: ControlState, placed: PlacedEntry): Verdict 
   if (entry.kind !== 'write') return CONTROL
   if (state.voids.has(entry.id)) return VOID.name
   if (generationOf(entry.knownEnd) < generationOf(placed.first)) return VOID.generation
-  if (placed.first - entry.knownEnd > AGE_MAX) return VOID.age
+  if (placed.first - entry.knownEnd > state.ageMax) return VOID.age
   if (state.seals.size > 0 && entry.writes.some((write) => state.seals.has(write.collection))) return SEALED
   return undefined
 }
@@ -126,7 +128,7 @@ export function advanceControl(state: ControlState, placed: PlacedEntry): void {
 function forgetVoids(state: ControlState): void {
   for (const [id, at] of state.voids) {
     // A generation apart, everything the void could name is void by generation already.
-    if (state.through - at <= AGE_MAX) return
+    if (state.through - at <= state.ageMax) return
     state.voids.delete(id)
   }
 }

@@ -109,7 +109,8 @@ export interface Database {
   forgetRefused(partition: number, upTo: Position): Promise<void>
   parked: {
     list(options: { readonly collection?: string; readonly after?: string; readonly limit: number }): Promise<{ readonly items: readonly ParkedItem[]; readonly next: string | undefined }>
-    get(ref: RecordRef): Promise<(ParkedItem & { readonly value: Value | undefined }) | undefined>
+    /** With the parked payload (undefined = a delete) and the row that the table has now. */
+    get(ref: RecordRef): Promise<(ParkedItem & { readonly value: Value | undefined; readonly table: Held }) | undefined>
     /**
      * Lands parked writes in one transaction: each deletes its own parked row by key and version first, and
      * does nothing if that affected no row. `superseded`: the table has a newer version.

@@ -119,7 +119,8 @@ export interface FrontReads {
   forgetRefused(partition: number, identity: string, upTo: Position): Promise<void>
   /**
    * Reserves bytes for a write before it is journaled, so that apply never fails for memory. False: full of
-   * what has not landed yet; the caller answers `overloaded`. Given back by `apply` or by `unreserve`.
+   * what has not landed yet; the caller answers `overloaded`. The writer always gives it back with `unreserve`
+   * once its outcome is known; what `apply` stored is counted by the front itself.
    */
   reserve(bytes: number): boolean
   unreserve(bytes: number): void

@@ -1,0 +1,14 @@
+/** What every part of the engine is given: where time and chance come from, the settings, and where events go. */
+import type { Report } from '../events.ts'
+import type { Clock } from '../kit/clock.ts'
+import type { Random } from '../kit/random.ts'
+import type { Database } from '../ports/database.ts'
+import type { EngineSettings } from './settings.ts'
+
+export interface EngineContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly settings: EngineSettings
+  readonly database: Database
+  readonly report: Report
+}
