@@ -194,6 +194,7 @@ export default {
     tsPreCompilationDeps: true,
     builtInModules: { add: ['bun', 'bun:sqlite', 'bun:test', 'bun:ffi', 'bun:jsc'] },
     enhancedResolveOptions: {
+      exportsFields: ['exports'],
       extensions: ['.ts', '.js', '.mjs', '.json'],
       conditionNames: ['types', 'import', 'node', 'default'],
     },

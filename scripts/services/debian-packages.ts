@@ -76,8 +76,15 @@ const unpack = (packageName: string, root: string) => {
 const dependenciesOf = (packageName: string): string[] =>
   run('apt-cache', [
     ...aptOptions(),
-    ...['depends', '--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks'],
-    ...['--no-replaces', '--no-enhances', packageName],
+    'depends',
+    '--recurse',
+    '--no-recommends',
+    '--no-suggests',
+    '--no-conflicts',
+    '--no-breaks',
+    '--no-replaces',
+    '--no-enhances',
+    packageName,
   ])
     .split('\n')
     .filter((line) => /^lib[a-z0-9]/.test(line) && !/^(libc6|libgcc-s1|libcrypt1)\b/.test(line))
