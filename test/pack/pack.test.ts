@@ -42,6 +42,54 @@ describe('the tarball', () => {
   })
 })
 
+describe('the types', () => {
+  test('a strict TypeScript program compiles against them, declarations checked too', () => {
+    packed.write(
+      'tsconfig.json',
+      JSON.stringify({
+        compilerOptions: {
+          target: 'es2024',
+          lib: ['es2024', 'esnext.disposable'],
+          module: 'nodenext',
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noEmit: true,
+          skipLibCheck: false,
+          types: ['node'],
+          typeRoots: [join(repoRoot, 'node_modules', '@types')],
+        },
+        files: ['program.ts'],
+      }),
+    )
+    packed.write(
+      'program.ts',
+      `import { collection, open } from 'spillway'
+import { connect } from 'spillway/client'
+import * as testing from 'spillway/testing'
+
+const notes = collection('notes', {})
+await using tier = await open({
+  front: 'memory:',
+  journal: 'sqlite:journal.db',
+  database: 'sqlite:app.db',
+  collections: [notes],
+})
+const receipt = await tier.records(notes).put('k', { text: 'hello' }, { ifVersion: 0 })
+const version: number = receipt.version
+const remote = connect('http://127.0.0.1:7070', { token: 'secret' })
+export { remote, testing, version }
+`,
+    )
+    const { code, out } = packed.run(
+      'node',
+      join(repoRoot, 'node_modules', 'typescript', 'bin', 'tsc'),
+      '--project',
+      packed.folder,
+    )
+    expect({ code, out }).toEqual({ code: 0, out: '' })
+  }, 120_000)
+})
+
 describe('the production closure', () => {
   test('is the one that is written down in closure.txt', () => {
     const lock = JSON.parse(readFileSync(join(repoRoot, 'package-lock.json'), 'utf8')) as {
