@@ -36,7 +36,10 @@ const NAME = /^[a-z][a-z0-9_]{0,62}$/
 /** Refuses names that URLs, SQL and metrics could not carry unchanged. */
 export function checkCollectionName(name: string): void {
   if (!NAME.test(name)) {
-    throw new SpillwayError('invalid', `Collection name ${JSON.stringify(name.slice(0, 80))} must match [a-z][a-z0-9_]{0,62}.`)
+    throw new SpillwayError(
+      'invalid',
+      `Collection name ${JSON.stringify(name.slice(0, 80))} must match [a-z][a-z0-9_]{0,62}.`,
+    )
   }
 }
 

@@ -2,6 +2,9 @@
  * The options of `open`, as plain data; declared once, so that validation, the reference and the command line
  * cannot drift apart.
  */
+import { SpillwayError } from '../errors.ts'
+import { checkKnownKeys, checkValue } from './declare.ts'
+import type { OptionTable } from './declare.ts'
 import type { Collection } from './collection.ts'
 
 export interface TierOptions {
@@ -39,4 +42,115 @@ export interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+}
+
+/** The options of `open` that are plain values. A test keeps it equal to the interface above. */
+export const TIER_OPTIONS = {
+  front: {
+    kind: 'url',
+    placeholder: 'url',
+    default: 'memory:',
+    meaning: 'Where reads are served from. Now: memory: (this process).',
+  },
+  journal: {
+    kind: 'url',
+    placeholder: 'url',
+    defaultMeaning: 'sqlite:DATA/journal.db',
+    meaning: 'The durable log whose append is the acknowledgement. Now: sqlite:PATH.',
+  },
+  database: {
+    kind: 'url',
+    placeholder: 'url',
+    defaultMeaning: 'sqlite:DATA/app.db',
+    meaning: 'The SQL database in which every acknowledged write lands. Now: sqlite:PATH.',
+  },
+  partitions: {
+    kind: 'integer',
+    min: 1,
+    max: 256,
+    default: 16,
+    placeholder: 'count',
+    meaning: 'Shares of the key space, each with its own order. Fixed when the journal is made.',
+  },
+  frontBytesMax: {
+    kind: 'bytes',
+    min: 2 ** 20,
+    max: 2 ** 40,
+    default: 256 * 2 ** 20,
+    placeholder: 'bytes',
+    meaning:
+      'Memory of the process front. Landed records are dropped to stay below it; full of un-landed ones, writes are overloaded.',
+  },
+  journalBytesMax: {
+    kind: 'bytes',
+    min: 2 ** 20,
+    max: 2 ** 50,
+    default: 8 * 2 ** 30,
+    placeholder: 'bytes',
+    meaning: 'Size that the journal may reach while the database is away. At it, writes are overloaded.',
+  },
+  writesWaitingMax: {
+    kind: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    placeholder: 'count',
+    meaning: 'Writes of this process that wait for the journal. Above it, writes are overloaded.',
+  },
+  parkedMax: {
+    kind: 'integer',
+    min: 0,
+    max: 10_000_000,
+    default: 10_000,
+    placeholder: 'count',
+    meaning: 'Parked writes that are kept. At it, landing of that partition stops and says so.',
+  },
+  parkedBytesMax: {
+    kind: 'bytes',
+    min: 0,
+    max: 2 ** 40,
+    default: 64 * 2 ** 20,
+    placeholder: 'bytes',
+    meaning: 'Bytes of parked writes that are kept. At it, landing of that partition stops and says so.',
+  },
+  openTimeoutMs: {
+    kind: 'ms',
+    min: 0,
+    max: 3_600_000,
+    default: 30_000,
+    placeholder: 'ms',
+    meaning: 'How long opening waits for stores that do not answer.',
+  },
+  acceptLoss: {
+    kind: 'boolean',
+    default: false,
+    meaning:
+      'Begins a new generation where journal and database do not belong together. What is lost is reported.',
+  },
+  role: {
+    kind: 'choice',
+    choices: ['all', 'api', 'lander'],
+    default: 'all',
+    placeholder: 'role',
+    meaning:
+      'Which loops run here: all, api (takes requests, does not land) or lander (lands, takes no requests).',
+  },
+} as const satisfies OptionTable
+
+const KNOWN = [...Object.keys(TIER_OPTIONS), 'collections', 'logger']
+
+/** Refuses unknown keys (naming the nearest), wrong kinds of values and values out of range with `invalid`. */
+export function checkTierOptions(options: TierOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new SpillwayError('invalid', 'open takes an object: { front, journal, database, … }.')
+  }
+  checkKnownKeys(options, KNOWN, 'open')
+  for (const [name, option] of Object.entries(TIER_OPTIONS)) {
+    const value = options[name as keyof typeof TIER_OPTIONS]
+    if (value !== undefined) checkValue(option, value, `open: ${name}`)
+  }
+  for (const name of ['front', 'journal', 'database'] as const) {
+    if (options[name] === undefined)
+      throw new SpillwayError('invalid', `open needs ${name}: a URL. ${TIER_OPTIONS[name].meaning}`)
+  }
 }
