@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { repoRoot, seconds } from './repo.ts'
 
 const bin = (name: string) => join(repoRoot, 'node_modules', '.bin', name)
@@ -60,7 +61,7 @@ for (const { name, proves, command } of steps) {
   console.log(`FAIL  ${name.padEnd(10)} ${took}  ${proves}`)
   const output =
     `${run.stdout ?? ''}${run.stderr ?? ''}`.trim() || String(run.error ?? `ended with ${run.signal}`)
-  console.log(output.replace(/^/gm, '      '))
+  console.log(stripVTControlCharacters(output).replace(/^/gm, '      '))
   if (name === 'format') console.log('      To mend it: npm run format')
 }
 if (failed > 0) console.log(`${failed} of ${steps.length} checks failed`)
