@@ -1,0 +1,232 @@
+/**
+ * The listener on node:http.
+ *
+ * Malformed requests (400), header bombs (431) and slow headers or bodies (408) are answered by node:http itself,
+ * bare, and never reach the handler. Timeouts are checked every second, or four times per timeout if that is more.
+ */
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { systemClock } from '../kit/clock.ts'
+import {
+  bindError,
+  bodyBroken,
+  bodyTwice,
+  BODY_TIMEOUT_MS,
+  HEADERS_BYTES_MAX,
+  HEADERS_TIMEOUT_MS,
+  IDLE_TIMEOUT_MS,
+  NO_BODY,
+  overloadedReply,
+  REQUESTS_MAX,
+  tooLarge,
+  UNREAD_BYTES_MAX,
+  urlOf,
+} from './http-bounds.ts'
+import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-listener.ts'
+import { pathAndQuery } from './http-target.ts'
+
+export async function listenOnNode(options: HttpListenerOptions): Promise<HttpListener> {
+  const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS
+  const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
+  const requestTimeout = headersTimeoutMs + bodyTimeoutMs
+  const server = createServer({
+    joinDuplicateHeaders: true,
+    maxHeaderSize: HEADERS_BYTES_MAX,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout,
+    keepAliveTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+    connectionsCheckingInterval: Math.ceil(Math.min(1_000, headersTimeoutMs / 4, bodyTimeoutMs / 4)),
+  })
+  // More headers than this would be dropped in silence; their bytes are bounded above.
+  server.maxHeadersCount = 0
+  const exchange = exchanges(options)
+  server.on('request', (incoming, outgoing) => exchange.begin(incoming, outgoing, false))
+  server.on('checkContinue', (incoming, outgoing) => exchange.begin(incoming, outgoing, true))
+  await listening(server, options)
+  const { port } = server.address() as AddressInfo
+  let closed: Promise<void> | undefined
+  return {
+    port,
+    url: urlOf(options.host, port),
+    close({ graceMs }) {
+      closed ??= new Promise((resolve) => {
+        exchange.closing = true
+        const cancel = systemClock.after(graceMs, () => server.closeAllConnections())
+        server.close(() => {
+          cancel()
+          resolve()
+        })
+      })
+      return closed
+    },
+  }
+}
+
+function listening(server: Server, { host, port }: HttpListenerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error): void => reject(bindError(error, host, port))
+    server.once('error', failed)
+    server.listen(port, host, () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+}
+
+interface Exchanges {
+  closing: boolean
+  begin(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void
+}
+
+function exchanges({ handler, onDefect, bodyBytesMax, requestsMax = REQUESTS_MAX }: HttpListenerOptions): Exchanges {
+  let waiting = 0
+  const state: Exchanges = { closing: false, begin }
+
+  function begin(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void {
+    const target = pathAndQuery(incoming.url ?? '')
+    const request = new NodeRequest(incoming, outgoing, target, bodyBytesMax, expectsContinue)
+    if (target === undefined) return send(request, { status: 400 })
+    if (waiting >= requestsMax) return send(request, overloadedReply(requestsMax))
+    let reply
+    try {
+      reply = handler(request)
+    } catch (error) {
+      return failed(request, error)
+    }
+    if (!(reply instanceof Promise)) return send(request, reply)
+    waiting++
+    reply.then(
+      (settled) => {
+        waiting--
+        send(request, settled)
+      },
+      (error: unknown) => {
+        waiting--
+        failed(request, error)
+      },
+    )
+  }
+
+  function send(request: NodeRequest, reply: HttpReply): void {
+    request.send(reply, state.closing)
+  }
+
+  function failed(request: NodeRequest, error: unknown): void {
+    onDefect(error)
+    send(request, { status: 500 })
+  }
+
+  return state
+}
+
+class NodeRequest implements HttpRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly #incoming: IncomingMessage
+  readonly #outgoing: ServerResponse
+  readonly #bodyBytesMax: number
+  #expectsContinue: boolean
+  #bodyTaken = false
+  #controller: AbortController | undefined
+
+  constructor(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    target: { path: string; query: string } | undefined,
+    bodyBytesMax: number,
+    expectsContinue: boolean,
+  ) {
+    this.method = incoming.method ?? ''
+    this.path = target?.path ?? ''
+    this.query = target?.query ?? ''
+    this.#incoming = incoming
+    this.#outgoing = outgoing
+    this.#bodyBytesMax = bodyBytesMax
+    this.#expectsContinue = expectsContinue
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#incoming.headers[name]
+    return typeof value === 'object' ? value.join(', ') : value
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController()
+      const outgoing = this.#outgoing
+      const gone = (): void => {
+        if (!outgoing.writableFinished) controller.abort()
+      }
+      if (outgoing.destroyed || outgoing.socket === null) gone()
+      else outgoing.once('close', gone)
+      this.#controller = controller
+    }
+    return this.#controller.signal
+  }
+
+  body(): Promise<Uint8Array> {
+    if (this.#bodyTaken) return Promise.reject(bodyTwice())
+    this.#bodyTaken = true
+    if (Number(this.header('content-length') ?? 0) > this.#bodyBytesMax) return Promise.reject(tooLarge(this.#bodyBytesMax))
+    if (this.#expectsContinue) {
+      this.#expectsContinue = false
+      this.#outgoing.writeContinue()
+    }
+    return new Promise((resolve, reject) => this.#collect(resolve, reject))
+  }
+
+  #collect(resolve: (body: Uint8Array) => void, reject: (error: unknown) => void): void {
+    const incoming = this.#incoming
+    if (incoming.destroyed && !incoming.complete) return reject(bodyBroken(incoming.errored))
+    const chunks: Buffer[] = []
+    let bytes = 0
+    incoming.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= this.#bodyBytesMax) chunks.push(chunk)
+      else {
+        chunks.length = 0
+        incoming.pause()
+        reject(tooLarge(this.#bodyBytesMax))
+      }
+    })
+    incoming.on('end', () => resolve(joined(chunks, bytes)))
+    incoming.on('close', () => {
+      if (!incoming.complete) reject(bodyBroken(incoming.errored))
+    })
+  }
+
+  send(reply: HttpReply, closing: boolean): void {
+    const outgoing = this.#outgoing
+    const body = reply.body ?? NO_BODY
+    const head: (string | number)[] = []
+    for (const name in reply.headers) head.push(name, reply.headers[name] ?? '')
+    if (reply.status !== 204 && reply.status !== 304) {
+      head.push('content-length', typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength)
+    }
+    if (closing || this.#mustClose()) head.push('connection', 'close')
+    outgoing.writeHead(reply.status, head as never)
+    outgoing.end(body)
+  }
+
+  /** Whether more of the body may come than is worth reading. */
+  #mustClose(): boolean {
+    const incoming = this.#incoming
+    if (incoming.complete) return false
+    if (this.#bodyTaken || this.#expectsContinue || incoming.headers['transfer-encoding'] !== undefined) return true
+    return Number(incoming.headers['content-length'] ?? 0) > UNREAD_BYTES_MAX
+  }
+}
+
+/** A copy, always: what the socket delivers is a piece of a 64 KiB buffer that would be kept alive by it. */
+function joined(chunks: readonly Buffer[], bytes: number): Uint8Array {
+  if (bytes === 0) return NO_BODY
+  const body = new Uint8Array(bytes)
+  let offset = 0
+  for (const chunk of chunks) {
+    body.set(chunk, offset)
+    offset += chunk.length
+  }
+  return body
+}
