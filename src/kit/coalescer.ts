@@ -218,8 +218,10 @@ export class Coalescer<I, O> {
 
   #settle(batch: Batch<I, O>, results: readonly (O | Error)[]): void {
     const { resolves, rejects } = batch
-    if (results.length !== resolves.length) {
-      const detail = `${this.#name} gave ${results.length} results for ${resolves.length} items`
+    // A call that is wrong about its type must not leave its callers waiting for ever either.
+    const count = Array.isArray(results) ? results.length : 'no'
+    if (count !== resolves.length) {
+      const detail = `${this.#name} gave ${count} results for ${resolves.length} items`
       const error = new SpillwayError(
         'internal',
         `${detail}. This is a defect of Spillway: please report it.`,

@@ -133,11 +133,14 @@ describe('outcomes', () => {
   })
 
   test('a wrong number of results is a defect that fails all items rather than give one the outcome of another', async () => {
-    const { coalescer } = controlled({ call: (items) => Promise.resolve(items.slice(1)) })
-    const outcomes = await Promise.all([1, 2].map((item) => outcomeOf(coalescer.add(item))))
-    for (const outcome of outcomes) {
-      expect(isSpillwayError(outcome, 'internal')).toBe(true)
-      expect(String(outcome)).toContain('appends gave 1 results for 2 items')
+    const none = undefined as unknown as number[]
+    for (const results of [[1], [1, 2, 3], [], none]) {
+      const { coalescer } = controlled({ call: () => Promise.resolve(results) })
+      const outcomes = await Promise.all([1, 2].map((item) => outcomeOf(coalescer.add(item))))
+      for (const outcome of outcomes) {
+        expect(isSpillwayError(outcome, 'internal')).toBe(true)
+        expect(String(outcome)).toMatch(/appends gave (0|1|3|no) results for 2 items/)
+      }
     }
   })
 })
