@@ -7,7 +7,7 @@
  * sequence is ASCII, so the scan needs no decoding.
  */
 import { SpillwayError } from '../errors.ts'
-import { decodeUtf8Strict } from './utf8.ts'
+import { decodeUtf8Strict, encodeUtf8 } from './utf8.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
@@ -114,19 +114,25 @@ export function itemsOf(bytes: Uint8Array, at = 0): Span[] {
  * this name the last, as `JSON.parse` has it. The text must have passed `JSON.parse`.
  */
 export function memberOf(bytes: Uint8Array, name: string, at = 0): Span | undefined {
+  const wanted = encodeUtf8(JSON.stringify(name))
   let found: Span | undefined
   let next = skipSpace(bytes, skipSpace(bytes, at) + 1)
   while (next < bytes.length && bytes[next] !== CLOSE_OBJECT) {
     const endOfName = endOfString(bytes, next)
-    // The name may be written with escapes, so it is read as JSON, not compared as bytes.
-    const member: unknown = JSON.parse(decodeUtf8Strict(bytes.subarray(next, endOfName)))
     const start = skipSpace(bytes, skipSpace(bytes, endOfName) + 1)
     const end = endOfValue(bytes, start)
-    if (member === name) found = { start, end }
+    if (isText(bytes.subarray(next, endOfName), wanted, name)) found = { start, end }
     next = skipSpace(bytes, end)
     if (bytes[next] === COMMA) next = skipSpace(bytes, next + 1)
   }
   return found
+}
+
+/** True when the JSON string `quoted` is `text`, whose plain spelling is `wanted`. */
+function isText(quoted: Uint8Array, wanted: Uint8Array, text: string): boolean {
+  // Spelt with escapes it may be the same text all the same, so it is then read as JSON.
+  if (quoted.includes(BACKSLASH)) return JSON.parse(decodeUtf8Strict(quoted)) === text
+  return quoted.length === wanted.length && quoted.every((byte, index) => byte === wanted[index])
 }
 
 /**

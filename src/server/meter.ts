@@ -1,0 +1,67 @@
+/**
+ * What the server counts, as plain numbers that a request raises and a scrape reads. On hot routes a histogram of
+ * the metrics library would cost as much as finding the record; here an observation is one comparison per bucket
+ * below it and three additions.
+ */
+import type { ErrorCode } from '../errors.ts'
+import type { Stage } from './tier.ts'
+
+/** Upper ends of the buckets of durations, in seconds. */
+export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const
+
+/** Requests of one route. */
+export class RouteMeter {
+  readonly route: string
+  readonly method: string
+  /** Not cumulative; the last bucket is everything above. */
+  readonly buckets = new Float64Array(DURATION_BUCKETS.length + 1)
+  seconds = 0
+  requests = 0
+  readonly statuses = new Map<number, number>()
+
+  constructor(route: string, method: string) {
+    this.route = route
+    this.method = method
+  }
+
+  observe(ms: number, status: number): void {
+    const seconds = ms / 1000
+    let bucket = 0
+    while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] as number)) bucket += 1
+    this.buckets[bucket] = (this.buckets[bucket] as number) + 1
+    this.seconds += seconds
+    this.requests += 1
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+  }
+}
+
+export type WriteOutcome = Stage | 'refused' | 'rejected' | 'unknown' | 'parked'
+export type ReadOutcome = 'found' | 'absent' | 'failed'
+
+/** What a write that ended in an error came to. */
+export function outcomeOf(code: ErrorCode): WriteOutcome {
+  if (code === 'version-mismatch' || code === 'sealed') return 'refused'
+  if (code === 'outcome-unknown') return 'unknown'
+  return code === 'parked' ? 'parked' : 'rejected'
+}
+
+export class Meter {
+  readonly writes: Record<WriteOutcome, number> = {
+    journaled: 0,
+    visible: 0,
+    landed: 0,
+    refused: 0,
+    rejected: 0,
+    unknown: 0,
+    parked: 0,
+  }
+  readonly reads: Record<ReadOutcome, number> = { found: 0, absent: 0, failed: 0 }
+  readonly routes: RouteMeter[] = []
+
+  /** One of each route; made when the table of routes is. */
+  route(route: string, method: string): RouteMeter {
+    const meter = new RouteMeter(route, method)
+    this.routes.push(meter)
+    return meter
+  }
+}

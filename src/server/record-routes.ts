@@ -1,0 +1,129 @@
+/** Single records: the hot calls. */
+import { SpillwayError } from '../errors.ts'
+import { emptyBody } from './body.ts'
+import { conditionOf } from './condition.ts'
+import { outcomeOf } from './meter.ts'
+import { errorOf } from './problem.ts'
+import { receiptJson, recordJson } from './record-json.ts'
+import { jsonReply, versionedReply } from './route.ts'
+import { QUERIES, SCHEMAS } from './schemas.ts'
+import type { HttpReply } from '../runtime/http-listener.ts'
+import type { Call, Route } from './route.ts'
+import type { ReadQuery, WriteQuery } from './schemas.ts'
+import type { Receipt } from './tier.ts'
+
+const PATH = '/v1/records/{collection}/{key}'
+
+async function getRecord(call: Call): Promise<HttpReply> {
+  const [collection, key] = call.params as [string, string]
+  const { tier, meter } = call
+  const query = call.query as ReadQuery
+  const records = tier.records(collection)
+  let record
+  try {
+    // Only a read that may wait has use for the signal of a caller who went away.
+    record = await (query.atLeast === undefined ? records.getJson(key, query) : records.getJson(key, { ...query, signal: call.request.signal }))
+  } catch (error) {
+    meter.reads.failed += 1
+    throw error
+  }
+  if (record === undefined) {
+    meter.reads.absent += 1
+    throw new SpillwayError('not-found', `There is no record ${JSON.stringify(key)} in ${collection}.`)
+  }
+  meter.reads.found += 1
+  return versionedReply(200, record.version, recordJson(collection, key, record.version, record.json))
+}
+
+async function putRecord(call: Call): Promise<HttpReply> {
+  const [collection, key] = call.params as [string, string]
+  const ifVersion = condition(call)
+  const records = call.tier.records(collection)
+  const json = await call.bodies.read(call.request)
+  if (json.length === 0) throw emptyBody()
+  return written(call, records.putJson(key, json, ifVersion === undefined ? undefined : { ifVersion }))
+}
+
+async function deleteRecord(call: Call): Promise<HttpReply> {
+  const [collection, key] = call.params as [string, string]
+  const ifVersion = condition(call)
+  return written(call, call.tier.records(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }))
+}
+
+function condition({ request }: Call): number | undefined {
+  return conditionOf(request.header('if-match'), request.header('if-none-match'))
+}
+
+/** The answer to a write, once it is there and, if asked for, landed. */
+async function written(call: Call, write: Promise<Receipt>): Promise<HttpReply> {
+  const { wait, timeoutMs } = call.query as WriteQuery
+  const { meter } = call
+  try {
+    const receipt = await write
+    const { signal } = call.request
+    const stage = wait === undefined ? receipt.stage : await receipt.landed(timeoutMs === undefined ? { signal } : { timeoutMs, signal })
+    meter.writes[stage] += 1
+    return versionedReply(stage === 'journaled' ? 202 : 200, receipt.version, receiptJson(receipt, stage))
+  } catch (thrown) {
+    const error = errorOf(thrown)
+    meter.writes[outcomeOf(error.code)] += 1
+    throw error
+  }
+}
+
+async function traceRecord({ tier, params }: Call): Promise<HttpReply> {
+  const [collection, key] = params as [string, string]
+  return jsonReply(200, JSON.stringify(await tier.records(collection).trace(key)))
+}
+
+const writeReplies = {
+  200: { meaning: 'Durable, and visible to readers or landed.', schema: SCHEMAS.Receipt, etag: true },
+  202: { meaning: 'Durable; readers do not see it yet.', schema: SCHEMAS.Receipt, etag: true },
+} as const
+const writeErrors = ['sealed', 'parked', 'version-mismatch', 'overloaded', 'outcome-unknown'] as const
+
+export const recordRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: PATH,
+    name: 'getRecord',
+    summary: 'Read a record. A parked value is served normally.',
+    query: QUERIES.read,
+    replies: { 200: { meaning: 'The record, its value as it was put.', schema: SCHEMAS.Record, etag: true } },
+    errors: ['not-found'],
+    handle: getRecord,
+  },
+  {
+    method: 'PUT',
+    path: PATH,
+    name: 'putRecord',
+    summary: 'Write a record: the body is the value, any JSON. Of several members with one name the last counts.',
+    query: QUERIES.write,
+    conditional: true,
+    body: SCHEMAS.Record.properties.value,
+    replies: writeReplies,
+    errors: [...writeErrors, 'too-large', 'unsupported-media-type'],
+    handle: putRecord,
+  },
+  {
+    method: 'DELETE',
+    path: PATH,
+    name: 'deleteRecord',
+    summary: 'Delete a record; that is a write too, also where it was absent.',
+    query: QUERIES.write,
+    conditional: true,
+    replies: writeReplies,
+    errors: writeErrors,
+    handle: deleteRecord,
+  },
+  {
+    method: 'GET',
+    path: `${PATH}/trace`,
+    name: 'traceRecord',
+    summary: 'Where a key is now: front, journal, database, parked.',
+    query: QUERIES.none,
+    replies: { 200: { meaning: 'Where the key is.', schema: SCHEMAS.Trace } },
+    errors: [],
+    handle: traceRecord,
+  },
+]

@@ -1,0 +1,4 @@
+import { FakeTier } from './fake-tier.ts'
+import { httpContract } from './http-contract.ts'
+
+httpContract('the fake tier', async () => new FakeTier())
