@@ -10,7 +10,7 @@
  * evictable records go, oldest first, with a second chance for those that were read meanwhile; each one raises the
  * floor of its partition. When nothing evictable is left, `reserve` says no.
  *
- * Held records are in no list until they are written or their time is over. Holds are bounded; past the bound a
+ * Held records are not evictable until they are written or their time is over. Holds are bounded; past the bound a
  * key is simply not held: holds prevent stalls, the fill before a conditional entry keeps it exact.
  */
 import type { Clock } from '../../kit/clock.ts'
@@ -79,7 +79,7 @@ export class Budget {
     if (!this.#holds.has(record)) this.#evictable.append(record)
   }
 
-  /** Takes the record out of what may go, for good: it was written again, or is gone. */
+  /** Takes the record out of what may go, and ends its hold: it was written, or is gone. */
   withdraw(record: FrontRecord): void {
     if (record.place === PLACE.evictable) this.#evictable.remove(record)
     if (this.#holds.size > 0) this.#holds.delete(record)

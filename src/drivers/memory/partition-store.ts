@@ -131,7 +131,7 @@ export class PartitionStore {
 
   hold(ref: RecordRef, forMs: number): void {
     const record = this.#find(ref)
-    if (record !== undefined && record.place !== PLACE.unlanded) this.#budget.hold(record, forMs)
+    if (record !== undefined) this.#budget.hold(record, forMs)
   }
 
   /** Whether what the database had at `position` may be taken for keys that are not held. */
@@ -277,8 +277,7 @@ export class PartitionStore {
 
   #put(write: Write, at: Position): void {
     const record = this.#find(write) ?? this.#shelve(write)
-    if (record.place === PLACE.unlanded) this.#unlanded.remove(record)
-    else this.#budget.withdraw(record)
+    this.#unlist(record)
     this.#set(record, at, write.value)
     this.#unlanded.append(record)
   }
@@ -352,9 +351,13 @@ export class PartitionStore {
 
   #forget(record: FrontRecord): void {
     this.#budget.count(-this.#budget.costOf(record))
-    if (record.place === PLACE.unlanded) this.#unlanded.remove(record)
-    else this.#budget.withdraw(record)
+    this.#unlist(record)
     this.#budget.slabs.drop(record)
+  }
+
+  #unlist(record: FrontRecord): void {
+    if (record.place === PLACE.unlanded) this.#unlanded.remove(record)
+    this.#budget.withdraw(record)
   }
 
   #answer(record: FrontRecord): Held {
