@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isSpillwayError } from '../../src/errors.ts'
 import { TIMER_MS_MAX, systemClock, withDeadline } from '../../src/kit/clock.ts'
@@ -40,6 +41,12 @@ describe('the clock of this machine', () => {
     const sleeping = systemClock.sleep(60_000, controller.signal)
     controller.abort(reason)
     await expect(sleeping).rejects.toBe(reason)
+  })
+
+  test('a sleep that is over leaves no listener on its signal', async () => {
+    const { signal } = new AbortController()
+    await systemClock.sleep(1, signal)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('a timer that Node would fire at once because it is too long is refused', async () => {

@@ -102,10 +102,14 @@ describe('outcomes', () => {
   test('an error in the results fails its own item and no neighbour', async () => {
     const bad = new SpillwayError('invalid', 'bad item')
     const { coalescer, calls } = controlled()
-    const outcomes = [1, 2, 3].map((item) => outcomeOf(coalescer.add(item)))
+    const outcomes = Promise.allSettled([1, 2, 3].map((item) => coalescer.add(item)))
     await systemClock.turn()
     calls[0]?.answer.resolve([10, bad, 30])
-    expect(await Promise.all(outcomes)).toEqual([10, bad, 30])
+    expect(await outcomes).toEqual([
+      { status: 'fulfilled', value: 10 },
+      { status: 'rejected', reason: bad },
+      { status: 'fulfilled', value: 30 },
+    ])
   })
 
   test('a call that throws, at once or later, fails its own items and the next call goes on', async () => {

@@ -65,6 +65,24 @@ describe('waiting for a position', () => {
     await next
   })
 
+  test('an abort deep in the heap hides nobody behind a later target', async () => {
+    const gate = waiters()
+    const controller = new AbortController()
+    const released: number[] = []
+    for (const target of [1, 20, 2, 21, 22, 40, 3, 30, 31, 32, 33, 41, 42, 50, 4]) {
+      gate.wait(target, target === 30 ? controller.signal : undefined).then(
+        () => released.push(target),
+        () => {},
+      )
+    }
+    // What stood last, 4, takes the place of 30 under 21 and 20, and has to rise above them.
+    controller.abort()
+    gate.advance(4)
+    await systemClock.turn()
+    expect(released).toEqual([1, 2, 3, 4])
+    gate.close()
+  })
+
   test('an abort after the release changes nothing', async () => {
     const gate = waiters()
     const controller = new AbortController()

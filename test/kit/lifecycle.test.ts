@@ -40,6 +40,24 @@ describe('a background loop', () => {
     expect(runs).toBe(after)
   })
 
+  test('started twice, it still runs once', async () => {
+    let running = 0
+    const loop = makeLoop({
+      run: async (signal) => {
+        running += 1
+        await untilAborted(signal)
+      },
+    })
+    loop.start()
+    loop.start()
+    await loop.started
+    loop.start()
+    await systemClock.turn()
+    await systemClock.turn()
+    expect(running).toBe(1)
+    await loop.stop()
+  })
+
   test('stop aborts the run, and resolves only when it has ended', async () => {
     const ended = deferred()
     let done = false

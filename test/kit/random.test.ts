@@ -46,6 +46,13 @@ describe.each([
   })
 })
 
+test('no random byte is handed out twice, across the refills of the pool', () => {
+  const bytes = Buffer.concat(Array.from({ length: 3000 }, () => Buffer.from(systemRandom.id(), 'base64url')))
+  const windows = new Set<bigint>()
+  for (let at = 0; at + 8 <= bytes.length; at += 1) windows.add(bytes.readBigUInt64LE(at))
+  expect(windows.size).toBe(bytes.length - 7)
+})
+
 describe('seeded randomness', () => {
   test('gives the published sequence of xoshiro128** for the state 1, 2, 3, 4', () => {
     const generator = new Xoshiro128([1, 2, 3, 4])
