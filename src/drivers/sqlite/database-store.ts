@@ -1,0 +1,374 @@
+/**
+ * What a database connection does, synchronously, in its worker thread.
+ *
+ * Landing
+ *
+ *   BEGIN IMMEDIATE ─▶ batch 1 ─▶ batch 2 ─▶ … ─▶ COMMIT        batches of different partitions share one fsync
+ *                      │ SAVEPOINT, only where batches share
+ *                      │ position row: compare and advance ──▶ elsewhere: `moved`, back to the savepoint
+ *                      │ rows, parked, history, voids, seals, refused
+ *                      └ a row is not accepted ─▶ go on and find all of them ─▶ `rejects`, back to the savepoint
+ *
+ * A row that fails is tried again after all the others (another row of the batch may have stood in its way, or be
+ * what it refers to) for as long as that helps, at most `PASSES_MAX` times.
+ *
+ * A trigger may roll the whole transaction back (RAISE(ROLLBACK)). Then its batch is tested to the end without a
+ * hope to commit, and batches that shared the transaction are run again, each by itself.
+ *
+ * Whatever fails before COMMIT has happened in no way. COMMIT itself fails with nothing done when the file is busy,
+ * full or a deferred constraint stands; after an I/O error it is unknown whether the commit is in the log.
+ */
+import { SpillwayError, invariant } from '../../errors.ts'
+import type { Mark, RecordRef } from '../../model/entry.ts'
+import { ORIGIN } from '../../model/position.ts'
+import type { Position, Version } from '../../model/position.ts'
+import type { TableSpec } from '../../model/table.ts'
+import { compileTable } from '../../model/table.ts'
+import type { Value } from '../../model/value.ts'
+import type { LandBatch, LandResult, LandRow, ParkedItem, PartitionRow } from '../../ports/database.ts'
+import type { FoldSnapshot, Held } from '../../ports/front.ts'
+import { HELD_ABSENT } from '../../ports/front.ts'
+import { SqliteError } from '../../runtime/sqlite.ts'
+import type { SqliteConnection, SqliteStatement } from '../../runtime/sqlite.ts'
+import { dataCause, failureOf } from './database-failures.ts'
+import { FoldTables } from './database-fold.ts'
+import { ParkedTable } from './database-parked.ts'
+import type { ParkedBounds } from './database-parked.ts'
+import { MappedRows, SharedRows, SharedTable } from './database-rows.ts'
+import type { Rows, ScanPage } from './database-rows.ts'
+
+export interface StoreOptions extends ParkedBounds {
+  /** Positions after which a void is forgotten. */
+  readonly ageMax: number
+}
+
+export type RetryOutcome = 'landed' | 'superseded' | 'gone' | { readonly rejected: string }
+
+interface Rejected {
+  readonly row: LandRow
+  readonly cause: string
+}
+
+const PASSES_MAX = 4
+
+export class DatabaseStore {
+  readonly #connection: SqliteConnection
+  readonly #options: StoreOptions
+  readonly #specs: ReadonlyMap<string, TableSpec>
+  readonly #fold: FoldTables
+  readonly #parked: ParkedTable
+  readonly #shared: SharedTable
+  readonly #rows = new Map<string, Rows>()
+  readonly #begin: SqliteStatement
+  readonly #beginRead: SqliteStatement
+  readonly #commit: SqliteStatement
+  readonly #rollback: SqliteStatement
+  readonly #savepoint: SqliteStatement
+  readonly #rollbackTo: SqliteStatement
+  readonly #release: SqliteStatement
+
+  /** The own tables must be there. */
+  constructor(connection: SqliteConnection, specs: readonly TableSpec[], options: StoreOptions) {
+    this.#connection = connection
+    this.#options = options
+    this.#specs = new Map(specs.map((spec) => [spec.collection, spec]))
+    this.#fold = new FoldTables(connection)
+    this.#parked = new ParkedTable(connection)
+    this.#shared = new SharedTable(connection)
+    this.#begin = connection.prepare('BEGIN IMMEDIATE')
+    this.#beginRead = connection.prepare('BEGIN')
+    this.#commit = connection.prepare('COMMIT')
+    this.#rollback = connection.prepare('ROLLBACK')
+    this.#savepoint = connection.prepare('SAVEPOINT batch')
+    this.#rollbackTo = connection.prepare('ROLLBACK TO batch')
+    this.#release = connection.prepare('RELEASE batch')
+  }
+
+  partitions(): PartitionRow[] {
+    return this.#reading(() => this.#fold.partitions())
+  }
+
+  snapshot(partition: number): FoldSnapshot {
+    const fold = this.#reading(() => this.#fold.snapshot(partition))
+    invariant(fold !== undefined, `The database has no position row of partition ${partition}: no generation was begun`)
+    return fold
+  }
+
+  beginGeneration(generation: number, marks: readonly Mark[], expected: readonly (Mark | undefined)[]): 'begun' | 'moved' {
+    return this.#writing(() => this.#fold.beginGeneration(generation, marks, expected))
+  }
+
+  forgetRefused(partition: number, upTo: Position): void {
+    this.#writing(() => this.#fold.forgetRefused(partition, upTo))
+  }
+
+  /**
+   * Position and rows from one snapshot: in WAL mode a transaction sees the database as it was at its first read,
+   * whoever commits meanwhile.
+   */
+  read(partition: number, refs: readonly RecordRef[]): { position: Position; held: Held[] } {
+    return this.#reading(() => {
+      const position = this.#fold.position(partition) ?? ORIGIN
+      const anyParked = this.#parked.any()
+      return { position, held: refs.map((ref) => this.#newest(ref, anyParked)) }
+    })
+  }
+
+  scan(collection: string, after: string | undefined, limit: number): ScanPage {
+    return this.#rowsOf(collection).scan(after, limit)
+  }
+
+  collections(): string[] {
+    return this.#reading(() => {
+      const unmapped = this.#shared.names.all().map((row) => String(row.name))
+      const mapped = [...this.#specs.values()].filter((spec) => spec.mapped !== undefined && this.#rowsOf(spec.collection).any())
+      return [...new Set([...unmapped, ...mapped.map((spec) => spec.collection)])].sort()
+    })
+  }
+
+  listParked(collection: string | undefined, after: string | undefined, limit: number): { items: ParkedItem[]; next: string | undefined } {
+    return this.#parked.list(collection, after, limit)
+  }
+
+  getParked(ref: RecordRef): (ParkedItem & { readonly value: Value | undefined; readonly table: Held }) | undefined {
+    return this.#reading(() => {
+      const item = this.#parked.item(ref)
+      if (item === undefined) return undefined
+      return { ...item, value: this.#parked.held(ref)?.value, table: this.#rowsOf(ref.collection).held(ref.key) }
+    })
+  }
+
+  /** One transaction for all, an outcome for each. `at` is the wall clock for what is parked. */
+  land(batches: readonly LandBatch[], at: number): (LandResult | SpillwayError)[] {
+    if (batches.length > 1) {
+      const together = this.#landTogether(batches, at)
+      if (together !== undefined) return together
+    }
+    return batches.map((batch) => this.#landAlone(batch, at))
+  }
+
+  retry(partition: number, wanted: readonly { readonly ref: RecordRef; readonly version: Version }[]): RetryOutcome[] {
+    const causes = new Map<number, string>()
+    this.#begin.run()
+    try {
+      const outcomes = wanted.map(({ ref, version }, index): RetryOutcome => {
+        const held = this.#parked.held(ref)
+        if (!this.#parked.take(ref, version)) return 'gone'
+        try {
+          return this.#landParked(partition, { ...ref, version, value: held?.value })
+        } catch (error) {
+          const cause = dataCause(error)
+          if (cause === undefined) throw error
+          causes.set(index, cause)
+          if (!this.#connection.inTransaction) this.#begin.run()
+          return { rejected: cause }
+        }
+      })
+      if (causes.size === 0) {
+        const cause = this.#commitOrCause()
+        if (cause === undefined) return outcomes
+        wanted.forEach((_, index) => causes.set(index, cause))
+      }
+      this.#rollbackAll()
+      return this.#noteTried(wanted, outcomes, causes)
+    } catch (error) {
+      this.#rollbackAll()
+      throw error
+    }
+  }
+
+  #landParked(partition: number, row: LandRow): 'landed' | 'superseded' {
+    const outcome = this.#rowsOf(row.collection).land(row) === 'landed' ? 'landed' : 'superseded'
+    if (this.#specs.get(row.collection)?.history === true) this.#rowsOf(row.collection).landHistory(row)
+    this.#fold.recount(partition, outcome === 'landed' ? 1 : 0, outcome === 'landed' ? 0 : 1)
+    return outcome
+  }
+
+  #noteTried(
+    wanted: readonly { readonly ref: RecordRef; readonly version: Version }[],
+    outcomes: readonly RetryOutcome[],
+    causes: ReadonlyMap<number, string>,
+  ): RetryOutcome[] {
+    return this.#writing(() =>
+      wanted.map(({ ref, version }, index) => {
+        if (outcomes[index] === 'gone') return 'gone'
+        const cause = causes.get(index) ?? 'another write of its frame is not accepted'
+        this.#parked.tried(ref, version, cause)
+        return { rejected: cause }
+      }),
+    )
+  }
+
+  #landTogether(batches: readonly LandBatch[], at: number): LandResult[] | undefined {
+    this.#begin.run()
+    try {
+      const results: LandResult[] = []
+      for (const batch of batches) {
+        this.#savepoint.run()
+        const result = this.#apply(batch, at)
+        if (this.#lost) return undefined
+        if (result.kind !== 'landed') this.#rollbackTo.run()
+        this.#release.run()
+        results.push(result)
+      }
+      return this.#commitOrCause() === undefined ? results : undefined
+    } finally {
+      this.#rollbackAll()
+    }
+  }
+
+  #landAlone(batch: LandBatch, at: number): LandResult {
+    this.#begin.run()
+    try {
+      const result = this.#apply(batch, at)
+      if (result.kind !== 'landed') return result
+      const cause = this.#commitOrCause()
+      return cause === undefined ? result : { kind: 'rejects', rejects: this.#blamed(batch, cause) }
+    } finally {
+      this.#rollbackAll()
+    }
+  }
+
+  /** True after a trigger rolled the transaction back, until the next rollback of ours. */
+  #lost = false
+
+  #apply(batch: LandBatch, at: number): LandResult {
+    if (!this.#fold.advance(batch)) return { kind: 'moved', mark: this.#fold.mark(batch.partition) }
+    const anyParked = this.#parked.any()
+    const newer: RecordRef[] = []
+    const rejected = this.#eachRow(batch.rows, (row) => {
+      if (this.#rowsOf(row.collection).land(row) === 'newer') newer.push({ collection: row.collection, key: row.key })
+    })
+    rejected.push(...this.#eachRow(batch.history, (row) => this.#rowsOf(row.collection).landHistory(row)))
+    if (rejected.length > 0) return { kind: 'rejects', rejects: rejectsOf(rejected) }
+    let cleared = 0
+    if (anyParked) for (const row of batch.rows) cleared += this.#parked.clear(row)
+    for (const row of batch.park) cleared += this.#parked.park(row, batch.partition, at)
+    if (batch.park.length > 0) {
+      const bound = this.#parked.bound(this.#options)
+      if (bound !== undefined) return { kind: 'parked-full', bound }
+    }
+    if (cleared > 0) this.#fold.recount(batch.partition, 0, cleared)
+    this.#fold.control(batch, this.#options.ageMax)
+    return { kind: 'landed', cleared, newer }
+  }
+
+  /** Lands all that are accepted; what remains after no pass helps any more. */
+  #eachRow(rows: readonly LandRow[], land: (row: LandRow) => void): Rejected[] {
+    let remaining = rows
+    for (let pass = 1; ; pass += 1) {
+      const rejected: Rejected[] = []
+      for (const row of remaining) {
+        try {
+          land(row)
+        } catch (error) {
+          const cause = dataCause(error)
+          if (cause === undefined) throw error
+          rejected.push({ row, cause })
+          if (!this.#connection.inTransaction) {
+            this.#lost = true
+            this.#begin.run()
+          }
+        }
+      }
+      const hopeless = rejected.length === remaining.length || pass === PASSES_MAX || this.#lost
+      if (rejected.length === 0 || hopeless) return rejected
+      remaining = rejected.map((one) => one.row)
+    }
+  }
+
+  /**
+   * A deferred foreign key stands against the commit. SQLite does not say whose: the rows of this batch that
+   * refer to nothing, and where there are none (somebody refers to a row that this batch deletes) its deletes.
+   */
+  #blamed(batch: LandBatch, cause: string): Extract<LandResult, { kind: 'rejects' }>['rejects'] {
+    const mapped = batch.rows.filter((row) => this.#specs.get(row.collection)?.mapped !== undefined)
+    const deletes = mapped.filter((row) => row.value === undefined)
+    const puts = mapped.filter((row) => row.value !== undefined)
+    return rejectsOf((puts.length > 0 ? puts : deletes).map((row) => ({ row, cause })))
+  }
+
+  /** Commits; the cause where a deferred constraint forbids it, with the transaction still open. */
+  #commitOrCause(): string | undefined {
+    try {
+      this.#commit.run()
+      return undefined
+    } catch (error) {
+      const cause = dataCause(error)
+      if (cause !== undefined) return cause
+      if (error instanceof SqliteError && failureOf(error) === 'lost' && error.primaryCode === 'SQLITE_IOERR') {
+        throw new SpillwayError('outcome-unknown', `COMMIT was answered by ${error.message} (${error.code}): read the position to learn whether it happened.`, { cause: error })
+      }
+      throw error
+    }
+  }
+
+  #newest(ref: RecordRef, anyParked: boolean): Held {
+    const held = this.#rowsOf(ref.collection).held(ref.key)
+    const parked = anyParked ? this.#parked.held(ref) : undefined
+    if (parked === undefined || parked.version <= held.version) return held
+    return parked.value === undefined ? HELD_ABSENT : { version: parked.version, value: parked.value }
+  }
+
+  #rowsOf(collection: string): Rows {
+    let rows = this.#rows.get(collection)
+    if (rows === undefined) {
+      const spec = this.#specs.get(collection)
+      rows =
+        spec?.mapped === undefined
+          ? new SharedRows(this.#shared, collection)
+          : new MappedRows(this.#connection, collection, spec.mapped, spec.history)
+      this.#rows.set(collection, rows)
+    }
+    return rows
+  }
+
+  #reading<T>(read: () => T): T {
+    return this.#inside(this.#beginRead, read)
+  }
+
+  #writing<T>(write: () => T): T {
+    return this.#inside(this.#begin, write)
+  }
+
+  #inside<T>(begin: SqliteStatement, act: () => T): T {
+    begin.run()
+    try {
+      const result = act()
+      const cause = this.#commitOrCause()
+      invariant(cause === undefined, `Spillway's own tables refused a commit: ${cause ?? ''}`)
+      return result
+    } finally {
+      this.#rollbackAll()
+    }
+  }
+
+  /** SQLite ends a transaction by itself on some errors, so it is asked first. */
+  #rollbackAll(): void {
+    this.#lost = false
+    if (this.#connection.inTransaction) this.#rollback.run()
+  }
+}
+
+function rejectsOf(rejected: readonly Rejected[]): { ref: RecordRef; version: Version; cause: string }[] {
+  const unique = new Map<Version, { ref: RecordRef; version: Version; cause: string }>()
+  for (const { row, cause } of rejected) {
+    unique.set(row.version, { ref: { collection: row.collection, key: row.key }, version: row.version, cause })
+  }
+  return [...unique.values()]
+}
+
+/** Specs travel between threads as the plain data that they were compiled from. */
+export interface SpecData {
+  readonly collection: string
+  readonly history: boolean
+  readonly table: NonNullable<TableSpec['mapped']>['options'] | undefined
+}
+
+export function specData(spec: TableSpec): SpecData {
+  return { collection: spec.collection, history: spec.history, table: spec.mapped?.options }
+}
+
+export function specFrom({ collection, history, table }: SpecData): TableSpec {
+  return compileTable(collection, { table, history })
+}

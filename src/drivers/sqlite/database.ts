@@ -1,0 +1,176 @@
+/**
+ * The SQLite database: rows land in one file, WAL and synchronous=FULL, in worker threads.
+ *
+ * `land` calls that wait at the same time share one transaction and one fsync; each has its own outcome. Nothing is
+ * kept about the file on this side, so that a file which was locked, read-only or full is simply tried again: a
+ * call fails as `unavailable` after `busyTimeoutMs`, and the thread opens the file anew where SQLite needs that.
+ */
+import { SpillwayError } from '../../errors.ts'
+import { Coalescer } from '../../kit/coalescer.ts'
+import type { Clock } from '../../kit/clock.ts'
+import { AGE_MAX } from '../../model/fold.ts'
+import type { Database, DatabaseRead, LandBatch, LandResult, ScannedRow } from '../../ports/database.ts'
+import { startWorker } from '../../runtime/worker.ts'
+import type { WorkerCaller } from '../../runtime/worker.ts'
+import { specData } from './database-store.ts'
+import type { SpecData } from './database-store.ts'
+import { packRows, unpackHeld, unpackValue } from './database-wire.ts'
+import type { PackedHeld, PackedRows, PackedValues } from './database-wire.ts'
+import type { DatabaseWorkerInit, PackedBatch } from './database-worker.ts'
+
+export interface SqliteDatabaseOptions {
+  /** The file; created if missing, its folder is not. */
+  readonly path: string
+  readonly clock: Clock
+  /** How long landing waits for another process's lock before it is `unavailable`; default 2,000. */
+  readonly busyTimeoutMs?: number
+  /** The same for reads; default 500. */
+  readonly readBusyTimeoutMs?: number
+  /** Parked writes, at most; then landing stops. Default 10,000. */
+  readonly parkedMax?: number
+  /** Bytes of parked values, at most; then landing stops. Default 64 MiB. */
+  readonly parkedBytesMax?: number
+  /** Positions after which a void is forgotten; the same in every store. Default 2^20. */
+  readonly ageMax?: number
+}
+
+/** Batches and bytes of one shared commit: a partition lands one batch at a time, so this is never a queue for long. */
+const BATCHES_MAX = 64
+const COMMIT_BYTES_MAX = 16 * 2 ** 20
+const WAITING_MAX = 1_024
+
+/** Starts the threads; the file is opened by the first call. */
+export async function openSqliteDatabase(options: SqliteDatabaseOptions): Promise<Database> {
+  const init = {
+    path: options.path,
+    specs: [],
+    parkedMax: options.parkedMax ?? 10_000,
+    parkedBytesMax: options.parkedBytesMax ?? 64 * 2 ** 20,
+    ageMax: options.ageMax ?? AGE_MAX,
+  }
+  const lander = new Thread({ ...init, busyTimeoutMs: options.busyTimeoutMs ?? 2_000 })
+  const reader = new Thread({ ...init, busyTimeoutMs: options.readBusyTimeoutMs ?? 500 })
+  await Promise.all([lander.started(), reader.started()])
+  return databaseOn(lander, reader, options.clock)
+}
+
+/** A worker that is started again if it died; what it was doing then is answered `outcome-unknown`. */
+class Thread {
+  #init: DatabaseWorkerInit
+  #caller: Promise<WorkerCaller> | undefined
+  #closed = false
+
+  constructor(init: DatabaseWorkerInit) {
+    this.#init = init
+  }
+
+  started(): Promise<WorkerCaller> {
+    if (this.#closed) return Promise.reject(new SpillwayError('closed', `The database ${this.#init.path} is closed: nothing has happened.`))
+    this.#caller ??= this.#start()
+    return this.#caller
+  }
+
+  async call<T>(method: string, args: unknown = undefined, transfer: ArrayBuffer[] = []): Promise<T> {
+    const caller = await this.started()
+    return caller.call<T>(method, args, transfer)
+  }
+
+  async configure(specs: readonly SpecData[]): Promise<void> {
+    this.#init = { ...this.#init, specs }
+    await this.call('configure', { specs })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const caller = await this.#caller?.catch(() => undefined)
+    await caller?.call('close', undefined).catch(() => undefined)
+    await caller?.terminate()
+  }
+
+  async #start(): Promise<WorkerCaller> {
+    try {
+      const caller = await startWorker(new URL('./database-worker.ts', import.meta.url), this.#init)
+      void caller.exited.then(() => (this.#caller = undefined))
+      return caller
+    } catch (error) {
+      this.#caller = undefined
+      throw error
+    }
+  }
+}
+
+function databaseOn(lander: Thread, reader: Thread, clock: Clock): Database {
+  const commits = new Coalescer<LandBatch, LandResult>({
+    name: 'landing',
+    call: (batches) => land(lander, batches, clock.now()),
+    itemsMax: BATCHES_MAX,
+    weigh: bytesOf,
+    weightMax: COMMIT_BYTES_MAX,
+    waitingMax: WAITING_MAX,
+  })
+  return {
+    async prepare(tables, partitions) {
+      const specs = tables.map(specData)
+      await lander.call('prepare', { specs, partitions })
+      await Promise.all([lander.configure(specs), reader.configure(specs)])
+    },
+    partitions: () => reader.call('partitions'),
+    beginGeneration: (generation, marks, expected) => lander.call('beginGeneration', { generation, marks, expected }),
+    snapshot: (partition) => reader.call('snapshot', { partition }),
+    async read(partition, refs) {
+      const plain = refs.map(({ collection, key }) => ({ collection, key }))
+      const { position, held } = await reader.call<{ position: DatabaseRead['position']; held: PackedHeld }>('read', { partition, refs: plain })
+      return { position, held: unpackHeld(held) }
+    },
+    land: (batch) => commits.add(batch),
+    forgetRefused: (partition, upTo) => lander.call('forgetRefused', { partition, upTo }),
+    parked: {
+      list: ({ collection, after, limit }) => reader.call('listParked', { collection, after, limit }),
+      get: ({ collection, key }) => reader.call('getParked', { ref: { collection, key } }),
+      retry: (partition, rows) => lander.call('retry', { partition, rows }),
+    },
+    async scan(collection, after, limit) {
+      type Answer = { rows: Omit<ScannedRow, 'value'>[]; values: PackedValues; next: string | undefined }
+      const { rows, values, next } = await reader.call<Answer>('scan', { collection, after, limit })
+      return { rows: rows.map((row, index) => ({ ...row, value: unpackValue(values, index) as ScannedRow['value'] })), next }
+    },
+    collections: () => reader.call('collections'),
+    async close() {
+      commits.close(new SpillwayError('closed', 'The database is closed: nothing has happened.'))
+      await commits.idle()
+      // The last connection to close copies the log back into the file.
+      await reader.close()
+      await lander.close()
+    },
+  }
+}
+
+async function land(lander: Thread, batches: readonly LandBatch[], at: number): Promise<(LandResult | Error)[]> {
+  const packed = batches.map(packBatch)
+  const transfer = packed.flatMap((batch) => [batch.rows, batch.history, batch.park].map(bufferOf))
+  return lander.call('land', { batches: packed, at }, transfer)
+}
+
+function bufferOf(rows: PackedRows): ArrayBuffer {
+  return rows.values.bytes.buffer
+}
+
+function packBatch(batch: LandBatch): PackedBatch {
+  return {
+    ...batch,
+    rows: packRows(batch.rows),
+    history: packRows(batch.history),
+    park: packRows(batch.park),
+    causes: batch.park.map((row) => row.cause),
+    frames: batch.park.map((row) => row.frame),
+  }
+}
+
+function bytesOf(batch: LandBatch): number {
+  let bytes = 0
+  for (const rows of [batch.rows, batch.history, batch.park]) {
+    for (const row of rows) bytes += row.key.length + (row.value?.bytes.byteLength ?? 0)
+  }
+  return bytes
+}
