@@ -17,16 +17,17 @@
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { Backoff } from '../kit/backoff.ts'
-import { Signal } from '../kit/signal.ts'
+import { PositionWaiters } from '../kit/gate.ts'
 import type { Mark, PlacedEntry } from '../model/entry.ts'
-import { APPLIED, MISMATCH, digestOf, isConditional } from '../model/fold.ts'
+import { APPLIED, MISMATCH, isConditional } from '../model/fold.ts'
 import type { Verdict } from '../model/fold.ts'
-import { ORIGIN, generationOf } from '../model/position.ts'
+import { ORIGIN } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { ApplyResult, DropUpTo, Front, FrontSeen } from '../ports/front.ts'
 import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
 import type { Gate } from './gate.ts'
+import { markProblem } from './mark.ts'
 import type { Tail } from './tail.ts'
 
 /** What a writer learns: a verdict, `late` (not applied in time) or `forgotten` (applied, verdict no longer known). */
@@ -47,15 +48,15 @@ export interface ApplierOptions {
   readonly journal: JournalReader
   readonly tail: Tail
   readonly gate: Gate
-  /** Called whenever the front is known to have moved. */
-  onMoved(through: Position): void
+  /** Called whenever the front is known to have moved, or to be away. */
+  onChange(): void
 }
 
 export class Applier {
   readonly #options: ApplierOptions
   readonly #backoff: Backoff
   readonly #stop = new AbortController()
-  readonly #moved = new Signal()
+  readonly #reached = new PositionWaiters({ name: 'the front', waitersMax: 100_000 })
   /** Own entries that wait for their verdict, in journal order. */
   #waiting: Waiting[] = []
   #seen: FrontSeen | undefined
@@ -106,6 +107,7 @@ export class Applier {
   distrust(): void {
     this.#seen = undefined
     this.#proven = false
+    this.#reached.retreat(ORIGIN)
     this.wake()
   }
 
@@ -117,19 +119,15 @@ export class Applier {
 
   /** Resolves once the front has reached `position`; rejects when `signal` is aborted. */
   async reached(position: Position, signal: AbortSignal): Promise<void> {
-    while ((this.through ?? -1) < position) {
-      signal.throwIfAborted()
-      this.wake()
-      await this.#moved.wait(signal)
-      // One signal, possibly several who wait: pass it on.
-      this.#moved.raise()
-      if ((this.through ?? -1) < position) await this.#options.context.clock.turn()
-    }
+    if ((this.through ?? -1) >= position) return
+    const reached = this.#reached.wait(position, signal)
+    this.wake()
+    await reached
   }
 
   async stop(): Promise<void> {
     this.#stop.abort(new SpillwayError('closed', 'This process is ending.'))
-    this.#moved.raise()
+    this.#reached.close()
     await this.#ended
     for (const waiting of this.#waiting.splice(0)) waiting.resolve({ kind: 'late' })
   }
@@ -148,6 +146,7 @@ export class Applier {
           }
           if (!isSpillwayError(error, 'unavailable')) this.#seen = undefined
           if (isSpillwayError(error, 'journal-mismatch')) this.#proven = false
+          if (this.away) this.#options.onChange()
           await this.#backoff.pause(this.#stop.signal).catch(() => undefined)
         }
       }
@@ -197,9 +196,10 @@ export class Applier {
     this.#seen = seen
     this.#options.gate.admits(seen, sent)
     const through = seen.mark?.position
+    this.#reached.retreat(through ?? ORIGIN)
     if (through === undefined) return
-    this.#options.onMoved(through)
-    this.#moved.raise()
+    this.#reached.advance(through)
+    this.#options.onChange()
   }
 
   async #took(result: ApplyResult, entries: readonly PlacedEntry[], sent: Position): Promise<void> {
@@ -246,21 +246,13 @@ export class Applier {
     const { journal, front, partition, context } = this.#options
     const snapshot = await context.database.snapshot(partition).catch(() => undefined)
     if (snapshot !== undefined && snapshot.mark.position > mark.position) this.#drop = dropOf(snapshot)
-    const info = await journal.info(partition)
-    const good = mark.journal === info.identity && mark.offset + 1 >= info.first && (await this.#digestMatches(mark, info.first))
+    const good = (await markProblem(journal, partition, mark)) === undefined
     if (!good) {
       this.#saw(await front.discard(partition, seen.identity), ORIGIN)
       return false
     }
     this.#proven = true
     return true
-  }
-
-  async #digestMatches(mark: Mark, first: number): Promise<boolean> {
-    const { journal, partition } = this.#options
-    if (mark.offset === 0 || mark.offset < first) return true
-    const stored = await journal.at(partition, mark.offset)
-    return stored !== undefined && digestOf(stored.entry, generationOf(mark.position), stored.offset) === mark.digest
   }
 
   /** Both lists are in journal order: one walk through them. */

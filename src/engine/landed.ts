@@ -25,6 +25,7 @@ export class Landed {
   note(position: Position, counts: LedgerCounts): void {
     this.#position = position
     this.#counts = counts
+    this.#waiters.retreat(position)
     this.#waiters.advance(position)
   }
 
@@ -34,7 +35,7 @@ export class Landed {
     return this.#waiters.wait(position, signal)
   }
 
-  fail(error: Error): void {
-    this.#waiters.fail(error)
+  close(): void {
+    this.#waiters.close()
   }
 }

@@ -40,6 +40,7 @@ export interface EngineSettings {
   readonly retryMsMax: number
   /** Deadline of each call of a store. */
   readonly callMs: number
+  /** How long open may take, catching up with the journal included. */
   readonly openTimeoutMs: number
   /** Positions after which a void is forgotten; the same in every store of a deployment. */
   readonly ageMax: number
@@ -72,7 +73,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   retryBaseMs: 20,
   retryMsMax: 2_000,
   callMs: 10_000,
-  openTimeoutMs: 30_000,
+  openTimeoutMs: 300_000,
   ageMax: 2 ** 20,
   nestingMax: 512,
   batchMax: 1_000,

@@ -24,20 +24,25 @@ export interface TailEntry extends PlacedEntry {
   readonly verdict: Verdict | undefined
 }
 
-export interface TailOptions {
+/** Where a tail begins: the database's fold state at a mark. */
+export interface TailStart {
+  readonly mark: Mark
+  readonly control: ControlState
+  /** Writes up to `mark` that are neither control entries nor void, as the database counted them. */
+  readonly accepted: number
+}
+
+export interface TailOptions extends TailStart {
   readonly journal: JournalReader
   readonly partition: number
   /** Of the journal, as its info said. */
   readonly identity: string
-  /** Where the control state was taken; reading goes on from here. */
-  readonly mark: Mark
-  readonly control: ControlState
   readonly entriesMax: number
   readonly bytesMax: number
-  /** Called after the tail grew. */
+  /** Called after the tail grew by entries that were read; whoever appended looks after its own. */
   onGrown(): void
   /** The journal was trimmed past this tail (its process slept): where to begin again, from the database's fold. */
-  restart(): Promise<{ readonly mark: Mark; readonly control: ControlState }>
+  restart(): Promise<TailStart>
 }
 
 const READ_LIMITS = { entriesMax: 2_000, bytesMax: 8 * 2 ** 20 }
@@ -52,7 +57,7 @@ export class Tail {
   /** Index in #kept of the first entry that still counts; shifting one by one would be quadratic. */
   #start = 0
   #bytes = 0
-  #accepted = 0
+  #accepted: number
   #queue: Promise<void> = Promise.resolve()
   #queued = 0
 
@@ -61,6 +66,7 @@ export class Tail {
     this.#control = options.control
     this.#mark = options.mark
     this.#keptFrom = options.mark
+    this.#accepted = options.accepted
   }
 
   /** Folded up to `mark`. */
@@ -77,7 +83,7 @@ export class Tail {
     return this.#mark.position
   }
 
-  /** Writes read since the tail began that are neither control entries nor void. */
+  /** Writes up to here that are neither control entries nor void. */
   get accepted(): number {
     return this.#accepted
   }
@@ -147,7 +153,7 @@ export class Tail {
   async #readUntil(offset: number): Promise<void> {
     for (;;) {
       const { entries, atEnd } = await this.#next()
-      this.#push(entries)
+      if (this.#push(entries).length > 0) this.#options.onGrown()
       if (this.#mark.offset >= offset && (offset > 0 || atEnd)) return
       if (entries.length === 0) {
         throw new SpillwayError('unavailable', `The journal did not give the entries up to offset ${offset} of partition ${this.#options.partition}; retry.`)
@@ -161,11 +167,12 @@ export class Tail {
       return await journal.read(partition, this.#mark.offset, READ_LIMITS)
     } catch (error) {
       if (!isSpillwayError(error, 'journal-mismatch')) throw error
-      const { mark, control } = await this.#options.restart()
+      const { mark, control, accepted } = await this.#options.restart()
       // The database must be further than this tail, or entries are missing that nobody has: stop there.
       if (mark.offset <= this.#mark.offset) throw error
       this.#mark = mark
       this.#control = control
+      this.#accepted = accepted
       this.#keptFrom = mark
       this.#kept = []
       this.#start = 0
@@ -192,7 +199,6 @@ export class Tail {
     if (last !== undefined) {
       this.#mark = this.markOf(last)
       this.#shrink()
-      this.#options.onGrown()
     }
     return placedAll
   }

@@ -59,6 +59,8 @@ export type LandResult =
 
 export interface PartitionRow extends FoldSnapshot {
   readonly partition: number
+  /** As `beginGeneration` issued it; the mark may still be in an older one. */
+  readonly generation: number
   readonly counts: LedgerCounts
 }
 

@@ -7,10 +7,23 @@
  * entry; and a failover is a journal that may have lost its tail, so identity and generation are compared in
  * every call, and a difference is `fenced` until recovery has raised the generation.
  */
-import type { ControlEntry, PlacedEntry, RecordRef, WriteEntry } from '../model/entry.ts'
+import type { ControlEntry, OpeningEntry, PlacedEntry, RecordRef, WriteEntry } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
 import type { FoldSnapshot, FrontReads, FrontSeen } from './front.ts'
 import type { JournalReader } from './journal.ts'
+
+/**
+ * What `journal.info().identity` and the marks of a fused store are called: a side of a split that has not seen
+ * the last opening has another journal, so that its lander cannot commit.
+ */
+export function fusedJournalName(generation: number): string {
+  return `generation ${generation}`
+}
+
+/** The opening entry of a generation; the same whoever appends it, so that the database can hold its mark before. */
+export function fusedOpening(generation: number): OpeningEntry {
+  return { kind: 'opening', id: `opening-${generation}`, generation }
+}
 
 export type FusedVerdict =
   /** Judged, appended, applied. */
@@ -27,8 +40,11 @@ export type FusedWriteResult =
   /** Identity or generation is not what the caller speaks for: nothing was done. */
   | { readonly kind: 'fenced'; readonly seen: FrontSeen }
 
-export interface FusedFront extends FrontReads, JournalReader {
+export interface FusedFront {
   readonly partitions: number
+  readonly front: FrontReads
+  /** Offsets are packed positions of the last write of an entry. */
+  readonly journal: JournalReader
   /**
    * Judges and writes entries in order, each with its own verdict, if identity and generation match. Rejects
    * with `overloaded`/`unavailable` only when nothing happened for certain; any other failure is unknown.

@@ -1,0 +1,120 @@
+/**
+ * Appends of one lane of a journal: what arrives while an append is out goes with the next one.
+ *
+ * One append at a time, so that offsets follow the order of arrival. An append that brings no answer makes all
+ * its entries unknown: nothing is ever sent twice.
+ */
+import { SpillwayError, isSpillwayError } from '../errors.ts'
+import { withDeadline } from '../kit/clock.ts'
+import { Coalescer } from '../kit/coalescer.ts'
+import type { Entry, PlacedEntry, StoredEntry } from '../model/entry.ts'
+import type { Journal, JournalAppend } from '../ports/journal.ts'
+import type { EngineContext } from './context.ts'
+import type { Proof } from './gate.ts'
+import type { Tail } from './tail.ts'
+import { bytesOfWrites } from './tail.ts'
+
+export interface LaneItem {
+  readonly partition: number
+  readonly entry: Entry
+}
+
+/** An appended entry with what the gate needs to know about when it was sent. */
+export interface Appended {
+  readonly placed: PlacedEntry
+  readonly proof: Proof
+}
+
+/** The append got no answer: the entry may be there, come later, or never. */
+export class AppendUnknown extends Error {}
+
+export interface LaneOptions {
+  readonly context: EngineContext
+  readonly journal: Journal
+  readonly lane: number
+  readonly partitions: readonly { readonly tail: Tail; readonly gate: { begin(): Proof } }[]
+}
+
+export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> {
+  const { context, journal, lane, partitions } = options
+  const { settings, clock, report } = context
+
+  const call = async (items: LaneItem[]): Promise<readonly (Appended | Error)[]> => {
+    const grouped = groupByPartition(items)
+    const proofs = new Map([...grouped.keys()].map((partition) => [partition, at(partitions, partition).gate.begin()]))
+    const appends: JournalAppend[] = [...grouped].map(([partition, indexes]) => ({
+      partition,
+      entries: indexes.map((index) => (items[index] as LaneItem).entry),
+    }))
+    const results: (Appended | Error)[] = new Array(items.length)
+    let appended: Awaited<ReturnType<Journal['append']>>
+    try {
+      appended = await withDeadline(clock, settings.callMs, journal.append(appends))
+    } catch (error) {
+      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable')) throw error
+      report({ name: 'append-unknown', detail: `${items.length} entries`, error })
+      throw new AppendUnknown('The append brought no answer', { cause: error })
+    }
+    for (const one of appended) {
+      const indexes = grouped.get(one.partition) ?? []
+      const stored: StoredEntry[] = indexes.map((index, n) => ({
+        offset: one.offsets[n] as number,
+        entry: (items[index] as LaneItem).entry,
+      }))
+      const proof = proofs.get(one.partition) as Proof
+      await takeOwn(at(partitions, one.partition).tail, stored, indexes, results, proof)
+    }
+    return results
+  }
+
+  return new Coalescer<LaneItem, Appended>({
+    name: `journal lane ${lane}`,
+    call,
+    itemsMax: settings.appendEntriesMax,
+    weightMax: settings.appendBytesMax,
+    weigh: (item) => (item.entry.kind === 'write' ? bytesOfWrites(item.entry) : 0),
+    waitingMax: settings.writesWaitingMax,
+  })
+}
+
+async function takeOwn(
+  tail: Tail,
+  stored: readonly StoredEntry[],
+  indexes: readonly number[],
+  results: (Appended | Error)[],
+  proof: Proof,
+): Promise<void> {
+  let placed: readonly PlacedEntry[] = []
+  let failure: unknown
+  try {
+    placed = await tail.take(stored)
+  } catch (error) {
+    failure = error
+  }
+  if (placed.length === stored.length) {
+    for (let n = 0; n < indexes.length; n += 1) results[indexes[n] as number] = { placed: placed[n] as PlacedEntry, proof }
+    return
+  }
+  // Durable for certain, but this process could not read up to it: whoever asks has to settle it.
+  const byOffset = new Map(placed.map((one) => [one.offset, one]))
+  indexes.forEach((index, n) => {
+    const found = byOffset.get((stored[n] as StoredEntry).offset)
+    results[index] = found === undefined ? new AppendUnknown('The entry could not be read back', { cause: failure }) : { placed: found, proof }
+  })
+}
+
+function groupByPartition(items: readonly LaneItem[]): Map<number, number[]> {
+  const grouped = new Map<number, number[]>()
+  items.forEach((item, index) => {
+    const indexes = grouped.get(item.partition)
+    if (indexes === undefined) grouped.set(item.partition, [index])
+    else indexes.push(index)
+  })
+  return grouped
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const found = list[index]
+  if (found === undefined) throw new SpillwayError('internal', `No partition ${index}. Please report this.`)
+  return found
+}

@@ -1,0 +1,307 @@
+/**
+ * The engine: one process's view of all partitions, below the public API and above the stores.
+ *
+ * It admits (bounds, memory, conditions that need a key in the front), hands writes to the shape's write path,
+ * serves reads, waits for landing, and ends in order. Everything is in terms of partitions, records and bytes;
+ * schemas, JSON and names are the business of the tier above.
+ */
+import { SpillwayError } from '../errors.ts'
+import type { Report } from '../events.ts'
+import { withDeadline } from '../kit/clock.ts'
+import type { Clock } from '../kit/clock.ts'
+import { BackgroundLoop } from '../kit/lifecycle.ts'
+import type { Loop } from '../kit/lifecycle.ts'
+import type { Random } from '../kit/random.ts'
+import type { RecordRef, Write } from '../model/entry.ts'
+import type { Position } from '../model/position.ts'
+import { plus } from '../model/position.ts'
+import type { TableSpec } from '../model/table.ts'
+import type { Database } from '../ports/database.ts'
+import type { Front, Held } from '../ports/front.ts'
+import type { FusedFront } from '../ports/fused.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { EngineContext } from './context.ts'
+import { Reader } from './read.ts'
+import type { ReadLimits } from './read.ts'
+import { parseHandle } from './entry-handle.ts'
+import type { EntryHandle } from './entry-handle.ts'
+import { NeedsFill } from './needs-fill.ts'
+import { DEFAULT_SETTINGS } from './settings.ts'
+import type { EngineSettings } from './settings.ts'
+import type { Settled } from './settle.ts'
+import type { Shape, ShapePartition } from './shape.ts'
+import { openFusedShape } from './shape-fused.ts'
+import { openSeparateShape } from './shape-separate.ts'
+import type { Written } from './write-path.ts'
+
+export type Stores =
+  | { readonly kind: 'separate'; readonly front: Front; readonly journal: Journal; readonly database: Database }
+  | { readonly kind: 'fused'; readonly fused: FusedFront; readonly database: Database }
+
+export interface EngineOptions {
+  readonly stores: Stores
+  readonly tables: readonly TableSpec[]
+  readonly clock: Clock
+  readonly random: Random
+  readonly settings?: Partial<EngineSettings>
+  readonly report?: Report
+  readonly acceptLoss?: boolean
+  /** Default true: this process lands. */
+  readonly lands?: boolean
+  hasHistory?(collection: string): boolean
+}
+
+/** How far a write has come when its waiter is answered. */
+export type WaitStage = 'journaled' | 'visible' | 'landed'
+
+/** Memory that a write is counted as before it is journaled: its bytes and the objects around them. */
+const WRITE_OVERHEAD_BYTES = 400
+/** Fills for one conditional write before its caller is told to come back. */
+const FILLS_MAX = 8
+/** Pause between looks at the database's positions where another process lands. */
+const POLL_MS = 100
+
+export class Engine {
+  readonly context: EngineContext
+  readonly shape: Shape
+  readonly #reader: Reader
+  readonly #lands: boolean
+  readonly #poll: Loop | undefined
+  #closed = false
+  #readyAt = Number.NEGATIVE_INFINITY
+
+  /** Opens stores that answer; what they lack is made, what does not belong together is refused. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { stores, clock, random } = options
+    const settings = { ...DEFAULT_SETTINGS, ...options.settings }
+    const context: EngineContext = {
+      clock,
+      random,
+      settings,
+      database: stores.database,
+      report: options.report ?? (() => undefined),
+    }
+    const lands = options.lands ?? true
+    const hasHistory = (collection: string): boolean => options.hasHistory?.(collection) ?? false
+    const partitions = stores.kind === 'separate' ? stores.journal.partitions : stores.fused.partitions
+    await stores.database.prepare(options.tables, partitions)
+    const shape =
+      stores.kind === 'separate'
+        ? await openSeparateShape({ context, front: stores.front, journal: stores.journal, acceptLoss: options.acceptLoss ?? false, lands, hasHistory })
+        : await openFusedShape({ context, fused: stores.fused, lands, hasHistory })
+    return new Engine(context, shape, lands)
+  }
+
+  private constructor(context: EngineContext, shape: Shape, lands: boolean) {
+    this.context = context
+    this.shape = shape
+    this.#lands = lands
+    this.#reader = new Reader(context, shape.front, shape.partitions)
+    const { clock, random } = context
+    this.#poll = lands
+      ? undefined
+      : new BackgroundLoop({
+          name: 'watching the database position',
+          clock,
+          random,
+          run: async (signal) => {
+            for (const row of await context.database.partitions()) {
+              this.#partition(row.partition).landed.note(row.mark.position, row.counts)
+            }
+            await clock.sleep(POLL_MS, signal)
+          },
+        })
+    shape.start()
+    this.#poll?.start()
+  }
+
+  get partitions(): number {
+    return this.shape.partitions.length
+  }
+
+  /** Journals writes of one partition as one entry (several = a frame) and waits for its verdict. */
+  async write(partition: number, writes: readonly Write[], signal?: AbortSignal): Promise<Written> {
+    if (this.#closed) throw closedError()
+    signal?.throwIfAborted()
+    const { shape, context } = this
+    const conditions = writes.filter((write) => write.ifVersion !== undefined)
+    if (conditions.length > 0) {
+      await this.#reader.hold(partition, conditions, { timeoutMs: context.settings.waitMs, signal })
+    }
+    const bytes = memoryOf(writes)
+    if (!shape.front.reserve(bytes)) {
+      const { bytesMax } = shape.front.usage()
+      throw new SpillwayError('overloaded', `The front is full of writes that have not landed (frontBytesMax = ${bytesMax}); retry when landing has caught up.`)
+    }
+    try {
+      return await this.#writeFilled(partition, writes, signal)
+    } finally {
+      shape.front.unreserve(bytes)
+    }
+  }
+
+  /** Where the front judges as it appends, a condition may need a key that it lost meanwhile: fill and come back. */
+  async #writeFilled(partition: number, writes: readonly Write[], signal: AbortSignal | undefined): Promise<Written> {
+    for (let attempt = 1; attempt <= FILLS_MAX; attempt += 1) {
+      try {
+        return await this.shape.writes.write({ partition, writes, signal })
+      } catch (error) {
+        if (!(error instanceof NeedsFill)) throw error
+        await this.#reader.hold(partition, error.missing, { timeoutMs: this.context.settings.waitMs, signal })
+      }
+    }
+    throw new SpillwayError('unavailable', 'The front keeps losing the keys of this condition; nothing has happened, retry.')
+  }
+
+  /** Records in order; version 0 = absent. */
+  get(partition: number, refs: readonly RecordRef[], limits: ReadLimits): Promise<readonly Held[]> {
+    if (this.#closed) return Promise.reject(closedError())
+    return this.#reader.get(partition, refs, limits)
+  }
+
+  /** From the database alone: possibly older than what was acknowledged. */
+  async getStale(partition: number, refs: readonly RecordRef[]): Promise<readonly Held[]> {
+    return (await this.context.database.read(partition, refs)).held
+  }
+
+  settle(entry: string): Promise<Settled & { readonly handle: EntryHandle }> {
+    const handle = parseHandle(entry)
+    if (handle.partition >= this.partitions) {
+      throw new SpillwayError('invalid', `The handle names partition ${handle.partition}, and there are ${this.partitions}: it is of another deployment.`)
+    }
+    return this.shape.settler.settle(handle).then((settled) => ({ ...settled, handle }))
+  }
+
+  /** Refuses every later write of the collection; the seal's position in each partition. */
+  async seal(collection: string): Promise<readonly Position[]> {
+    if (this.#closed) throw closedError()
+    const placed = await Promise.all(
+      this.shape.partitions.map((_, partition) => this.shape.writes.control(partition, (id) => ({ kind: 'seal', id, collection }))),
+    )
+    await this.#bounded(this.context.settings.waitMs, undefined, (signal) =>
+      Promise.all(placed.map((entry, partition) => this.#partition(partition).reached(entry.last, signal))),
+    )
+    return placed.map((entry, partition) => this.#partition(partition).sealedAt(collection) ?? entry.first)
+  }
+
+  /** Waits until the front has it; the stage reached at the deadline. */
+  async visible(partition: number, position: Position, timeoutMs: number, signal?: AbortSignal): Promise<WaitStage> {
+    const one = this.#partition(partition)
+    const reached = await this.#within(timeoutMs, signal, (until) => one.reached(position, until))
+    return reached ? 'visible' : 'journaled'
+  }
+
+  /** Waits until the database has it. Rejects with `parked` when it is set aside there. */
+  async landed(partition: number, ref: RecordRef, position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    const { landed, lander } = this.#partition(partition)
+    if (this.#lands) lander.wake()
+    const reached = await this.#within(timeoutMs, signal, (until) => landed.reached(position, until))
+    if (!reached) return false
+    if (landed.counts.parked === 0) return true
+    const parked = await this.context.database.parked.get(ref)
+    if (parked?.version !== position) return true
+    throw new SpillwayError('parked', `The database does not accept version ${position} of ${ref.collection}/${ref.key}: ${parked.cause}. See \`spillway parked\`.`)
+  }
+
+  /** Makes the front forget a landed key. Waits for its landing; `catching-up` when that takes too long. */
+  async invalidate(partition: number, ref: RecordRef): Promise<void> {
+    const one = this.#partition(partition)
+    await this.#bounded(this.context.settings.waitMs, undefined, async (until) => {
+      for (;;) {
+        await one.landed.reached(one.end, until)
+        const seen = await this.shape.front.state(partition)
+        if (await this.shape.front.invalidate(partition, seen.identity, ref, one.landed.position)) return
+        until.throwIfAborted()
+        await this.context.clock.sleep(this.context.settings.retryBaseMs, until)
+      }
+    })
+  }
+
+  /** Rejects with the reason when a write would not be taken now. */
+  async ready(): Promise<void> {
+    if (this.#closed) throw closedError()
+    const { clock, settings } = this.context
+    const usage = await this.shape.journal.usage()
+    if (usage.bytes >= usage.bytesMax) throw new SpillwayError('overloaded', `The journal is full (journalBytesMax = ${usage.bytesMax}); it shrinks as writes land.`)
+    if (!this.shape.front.reserve(WRITE_OVERHEAD_BYTES)) {
+      throw new SpillwayError('overloaded', `The front is full of writes that have not landed (frontBytesMax = ${this.shape.front.usage().bytesMax}).`)
+    }
+    this.shape.front.unreserve(WRITE_OVERHEAD_BYTES)
+    const now = clock.monotonic()
+    if (now - this.#readyAt < settings.confirmMs) return
+    // A marker is a real append: nothing less shows that a write would be durable.
+    await withDeadline(clock, settings.waitMs, this.shape.writes.control(0, (id) => ({ kind: 'marker', id })))
+    this.#readyAt = clock.monotonic()
+  }
+
+  /** Stops taking writes, waits for those on their way, lands what fits in the time, ends all loops and stores. */
+  async close(drainMs: number): Promise<{ readonly pending: number }> {
+    if (this.#closed) return { pending: this.pending() }
+    this.#closed = true
+    const { shape, context } = this
+    await shape.writes.idle()
+    if (this.#lands) {
+      for (const one of shape.partitions) one.lander.wake()
+      await this.#within(drainMs, undefined, async (until) => {
+        await Promise.all(shape.partitions.map((one) => one.landed.reached(one.end, until)))
+      })
+    }
+    const pending = this.pending()
+    shape.writes.close()
+    await this.#poll?.stop()
+    await shape.stop()
+    await shape.close()
+    await context.database.close()
+    return { pending }
+  }
+
+  /** Writes that are journaled, as far as this process knows, and not in the database. */
+  pending(): number {
+    let pending = 0
+    for (const { accepted, landed } of this.shape.partitions) {
+      const { landed: rows, superseded, refused, parked } = landed.counts
+      pending += Math.max(0, accepted - rows - superseded - refused - parked)
+    }
+    return pending
+  }
+
+  #partition(partition: number): ShapePartition {
+    return this.shape.partitions[partition] as ShapePartition
+  }
+
+  /** True when the work was done in time, false at the deadline; other failures reject. */
+  async #within(timeoutMs: number, signal: AbortSignal | undefined, work: (until: AbortSignal) => Promise<unknown>): Promise<boolean> {
+    const deadline = new SpillwayError('catching-up', `Not reached within ${timeoutMs} ms.`)
+    try {
+      await withDeadline(this.context.clock, timeoutMs, (until) => work(signal === undefined ? until : AbortSignal.any([until, signal])), () => deadline)
+      return true
+    } catch (error) {
+      if (error === deadline) return false
+      throw error
+    }
+  }
+
+  async #bounded<T>(timeoutMs: number, signal: AbortSignal | undefined, work: (until: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(
+      this.context.clock,
+      timeoutMs,
+      (until) => work(signal === undefined ? until : AbortSignal.any([until, signal])),
+      () => new SpillwayError('catching-up', `The front did not get there within ${timeoutMs} ms; retry.`),
+    )
+  }
+}
+
+function memoryOf(writes: readonly Write[]): number {
+  let bytes = 0
+  for (const write of writes) bytes += WRITE_OVERHEAD_BYTES + write.key.length + (write.value?.bytes.byteLength ?? 0)
+  return bytes
+}
+
+function closedError(): SpillwayError {
+  return new SpillwayError('closed', 'This process is ending and takes nothing any more; use another one.')
+}
+
+/** Versions of a frame's writes, given its first. */
+export function versionsOf(first: Position, writes: number): Position[] {
+  return Array.from({ length: writes }, (_, index) => plus(first, index))
+}

@@ -1,0 +1,148 @@
+/**
+ * One partition in one process, where front and journal are one store.
+ *
+ * Compared with the separate shape: no tail and no applier, because append and apply are one step; the gate opens
+ * as soon as the store answers with the generation that the database issued, because its own journal's end is
+ * where its front is, always.
+ */
+import type { Mark, PlacedEntry } from '../model/entry.ts'
+import { markAfter, placeAll } from '../model/fold.ts'
+import { acceptedOf } from '../model/ledger.ts'
+import { generationOf } from '../model/position.ts'
+import type { Position } from '../model/position.ts'
+import type { PartitionRow } from '../ports/database.ts'
+import type { FrontSeen } from '../ports/front.ts'
+import type { FusedFront } from '../ports/fused.ts'
+import { fusedJournalName } from '../ports/fused.ts'
+import type { EngineContext } from './context.ts'
+import { Gate } from './gate.ts'
+import { Lander } from './land.ts'
+import type { EntrySource } from './land.ts'
+import { Landed } from './landed.ts'
+import type { ShapePartition } from './shape.ts'
+import { Trimmer } from './trim.ts'
+
+export interface FusedPartitionOptions {
+  readonly context: EngineContext
+  readonly partition: number
+  readonly fused: FusedFront
+  readonly row: PartitionRow
+  /** Whether this process lands. */
+  readonly lands: boolean
+  hasHistory(collection: string): boolean
+  /** Looks again who answers, and raises the generation where that is due. */
+  recover(): Promise<void>
+}
+
+export class FusedPartitionRuntime implements ShapePartition, EntrySource {
+  readonly gate: Gate
+  readonly landed: Landed
+  readonly lander: Lander
+  readonly #options: FusedPartitionOptions
+  #seen: FrontSeen | undefined
+  #generation: number
+
+  constructor(options: FusedPartitionOptions) {
+    this.#options = options
+    const { context, partition, fused, row } = options
+    this.#generation = row.generation
+    // The end is exact and every answer carries the identity, so a proof lasts until one shows a change.
+    this.gate = new Gate(context.clock, Number.POSITIVE_INFINITY)
+    this.landed = new Landed()
+    this.landed.note(row.mark.position, row.counts)
+    const trimmer = new Trimmer({
+      context,
+      partition,
+      journal: fused.journal,
+      front: fused.front,
+      refused: row.refused.length,
+      identity: () => this.#seen?.identity,
+    })
+    this.lander = new Lander({
+      context,
+      partition,
+      source: this,
+      journal: fused.journal,
+      landed: this.landed,
+      judged: true,
+      hasHistory: options.hasHistory,
+      onLanded: (mark, refused) => trimmer.landed(mark, refused),
+    })
+  }
+
+  get identity(): string {
+    return this.#seen?.identity ?? ''
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get end(): Position {
+    return this.#seen?.mark?.position ?? this.landed.position
+  }
+
+  /** The stream holds only judged writes; control entries that have not landed yet are counted along. */
+  get accepted(): number {
+    const behind = generationOf(this.end) === generationOf(this.landed.position) ? this.end - this.landed.position : 0
+    return acceptedOf(this.landed.counts) + Math.max(0, behind)
+  }
+
+  /** Takes an answer whose call was sent when the gate had seen `sent`. */
+  saw(seen: FrontSeen, sent: Position): boolean {
+    const admitted = this.gate.admits(seen, sent)
+    if (this.#seen === undefined || seen.identity !== this.#seen.identity || (seen.mark?.position ?? 0) >= this.end || !admitted) this.#seen = seen
+    return admitted
+  }
+
+  /** This process speaks for what answers now and for the generation that the database issued. */
+  adopt(seen: FrontSeen, generation: number): void {
+    const proof = this.gate.begin()
+    this.#seen = seen
+    this.#generation = generation
+    // The first admits notes the identity, the proof then counts for it.
+    this.gate.admits(seen, 0 as Position)
+    if (!this.gate.prove(proof, seen.identity)) this.gate.prove(this.gate.begin(), seen.identity)
+    this.lander.wake()
+  }
+
+  sealedAt(): undefined {
+    return undefined
+  }
+
+  confirm(): Promise<void> {
+    return this.#options.recover()
+  }
+
+  distrust(): void {
+    this.gate.close()
+  }
+
+  dropUpTo(): void {
+    // The front of a fused store is never behind its database: what could be behind was emptied by recovery.
+  }
+
+  async reached(position: Position, signal: AbortSignal): Promise<void> {
+    const { fused, partition, context } = this.#options
+    while (this.end < position) {
+      const sent = this.gate.through
+      this.saw(await fused.front.state(partition), sent)
+      if (this.end < position) await context.clock.sleep(context.settings.followMs, signal)
+    }
+  }
+
+  async catchUp(): Promise<void> {
+    const sent = this.gate.through
+    this.saw(await this.#options.fused.front.state(this.#options.partition), sent)
+  }
+
+  async after(from: Mark, entriesMax: number, bytesMax: number): Promise<readonly PlacedEntry[]> {
+    const { fused, partition } = this.#options
+    const { entries } = await fused.journal.read(partition, from.offset, { entriesMax, bytesMax })
+    return placeAll(from.position, entries)
+  }
+
+  markOf(placed: PlacedEntry): Mark {
+    return markAfter(fusedJournalName(this.#generation), placed)
+  }
+}

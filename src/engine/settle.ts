@@ -1,0 +1,120 @@
+/**
+ * Settling: turns "may or may not have happened" into an answer that holds for ever.
+ *
+ *   known end ──────── … entry? … ──────── void ──▶
+ *        └── read without a gap ────────────┘
+ *
+ * A void entry that names the unknown one is appended, and the journal is read from the entry's known end up to
+ * it. Entry first: it is judged as everybody judges it. Void first: it never counts, whenever it still arrives.
+ * No clock decides anything. Where the journal was trimmed past the known end nobody can say any more, and the
+ * answer stays `outcome-unknown`.
+ */
+import { SpillwayError, isSpillwayError } from '../errors.ts'
+import type { PlacedEntry } from '../model/entry.ts'
+import { place } from '../model/fold.ts'
+import { generationOf } from '../model/position.ts'
+import type { Position } from '../model/position.ts'
+import type { FrontReads } from '../ports/front.ts'
+import type { JournalReader } from '../ports/journal.ts'
+import type { EngineContext } from './context.ts'
+import type { EntryHandle } from './entry-handle.ts'
+import { formatHandle } from './entry-handle.ts'
+import type { WritePath } from './write-path.ts'
+
+export type Settled =
+  | { readonly kind: 'applied'; readonly first: Position }
+  | { readonly kind: 'refused'; readonly code: 'sealed' | 'version-mismatch' }
+  | { readonly kind: 'void' }
+
+export interface SettlerOptions {
+  readonly context: EngineContext
+  readonly journal: JournalReader
+  readonly front: FrontReads
+  readonly writes: Pick<WritePath, 'control'>
+  /** True where only judged entries enter the journal (fused). */
+  readonly judged: boolean
+  /** Where a collection was sealed in this partition, as far as this process has read. */
+  sealedAt(partition: number, collection: string): Position | undefined
+  /** Makes the front reach a position, bounded in time. */
+  reach(partition: number, position: Position): Promise<void>
+}
+
+const READ_LIMITS = { entriesMax: 2_000, bytesMax: 8 * 2 ** 20 }
+
+export class Settler {
+  readonly #options: SettlerOptions
+
+  constructor(options: SettlerOptions) {
+    this.#options = options
+  }
+
+  /** The outcome, or a rejection with `outcome-unknown` (same handle) where it cannot be learned now. */
+  async settle(handle: EntryHandle): Promise<Settled> {
+    try {
+      const end = await this.#options.writes.control(handle.partition, (id) => ({ kind: 'void', id, target: handle.id }))
+      const found = await this.#find(handle, end)
+      if (found === undefined) return { kind: 'void' }
+      return await this.#judge(handle, found)
+    } catch (error) {
+      if (isSpillwayError(error, 'internal')) throw error
+      throw unknownOutcome(handle, error)
+    }
+  }
+
+  /** The entry's place, if it stands before every void of it. */
+  async #find(handle: EntryHandle, end: PlacedEntry): Promise<PlacedEntry | undefined> {
+    let through = handle.knownEnd
+    let offset = handle.knownOffset
+    while (offset < end.offset) {
+      const { entries } = await this.#options.journal.read(handle.partition, offset, READ_LIMITS)
+      for (const stored of entries) {
+        const placed = place(through, stored)
+        if (placed.entry.kind === 'void' && placed.entry.target === handle.id) return undefined
+        if (placed.entry.id === handle.id) return placed
+        through = placed.last
+        offset = placed.offset
+      }
+      if (entries.length === 0) {
+        throw new SpillwayError('unavailable', 'The journal did not give the entries up to the void that was appended; retry.')
+      }
+    }
+    return undefined
+  }
+
+  async #judge(handle: EntryHandle, placed: PlacedEntry): Promise<Settled> {
+    const { entry } = placed
+    if (entry.kind !== 'write') throw new SpillwayError('internal', `Entry ${handle.id} is no write. Please report this.`)
+    if (this.#options.judged) return { kind: 'applied', first: placed.first }
+    if (generationOf(entry.knownEnd) < generationOf(placed.first)) return { kind: 'void' }
+    if (placed.first - entry.knownEnd > this.#options.context.settings.ageMax) return { kind: 'void' }
+    for (const write of entry.writes) {
+      const sealedAt = this.#options.sealedAt(handle.partition, write.collection)
+      if (sealedAt !== undefined && sealedAt < placed.first) return { kind: 'refused', code: 'sealed' }
+    }
+    if (!handle.conditional) return { kind: 'applied', first: placed.first }
+    return this.#judgeCondition(handle, placed)
+  }
+
+  /** Conditions were judged by whoever folded the entry; the front or the database still knows. */
+  async #judgeCondition(handle: EntryHandle, placed: PlacedEntry): Promise<Settled> {
+    const { front, context, reach } = this.#options
+    await reach(handle.partition, placed.last)
+    const { seen, refused } = await front.refused(handle.partition, [placed.first])
+    const through = seen.mark?.position
+    if (through !== undefined && through >= placed.last && (seen.refusedFrom < placed.first || refused[0] === true)) {
+      return refused[0] === true ? { kind: 'refused', code: 'version-mismatch' } : { kind: 'applied', first: placed.first }
+    }
+    const fold = await context.database.snapshot(handle.partition)
+    if (fold.refused.includes(placed.first)) return { kind: 'refused', code: 'version-mismatch' }
+    if (fold.mark.position >= placed.last && fold.refusedFrom < placed.first) return { kind: 'applied', first: placed.first }
+    throw unknownOutcome(handle, undefined)
+  }
+}
+
+export function unknownOutcome(handle: EntryHandle, cause: unknown): SpillwayError {
+  return new SpillwayError(
+    'outcome-unknown',
+    `The write of ${handle.refs.length === 1 ? 'this record' : 'this frame'} was sent and its outcome could not be learned; settle its entry.`,
+    { cause, entry: formatHandle(handle) },
+  )
+}

@@ -1,0 +1,125 @@
+/** Puts together the parts for a fused front-journal, and finds out who answers and for which generation. */
+import { withDeadline } from '../kit/clock.ts'
+import { BackgroundLoop } from '../kit/lifecycle.ts'
+import { SpillwayError } from '../errors.ts'
+import { generationOf } from '../model/position.ts'
+import type { FusedFront } from '../ports/fused.ts'
+import type { FrontSeen } from '../ports/front.ts'
+import type { EngineContext } from './context.ts'
+import { FusedPartitionRuntime } from './partition-fused.ts'
+import { raiseGeneration } from './recover-fused.ts'
+import { Settler } from './settle.ts'
+import type { Shape } from './shape.ts'
+import { FusedWriter } from './write-fused.ts'
+
+export interface FusedShapeOptions {
+  readonly context: EngineContext
+  readonly fused: FusedFront
+  readonly lands: boolean
+  hasHistory(collection: string): boolean
+}
+
+const RECOVER_ATTEMPTS_MAX = 8
+
+export async function openFusedShape(options: FusedShapeOptions): Promise<Shape> {
+  const { context, fused, lands, hasHistory } = options
+  let recovering: Promise<void> | undefined
+  const recover = (): Promise<void> => {
+    recovering ??= recoverAll(context, fused, partitions).finally(() => {
+      recovering = undefined
+    })
+    return recovering
+  }
+  const partitions: FusedPartitionRuntime[] = []
+  const generation = await adoptable(context, fused, [])
+  const rows = await context.database.partitions()
+  for (const row of rows) {
+    partitions.push(new FusedPartitionRuntime({ context, partition: row.partition, fused, row, lands, hasHistory, recover }))
+  }
+  await adopt(fused, partitions, generation)
+  const writes: FusedWriter = new FusedWriter({ context, fused, partitions, settler: () => settler, recover })
+  const settler: Settler = new Settler({
+    context,
+    journal: fused.journal,
+    front: fused.front,
+    writes,
+    judged: true,
+    sealedAt: () => undefined,
+    reach: (partition, position) =>
+      withDeadline(context.clock, context.settings.visibleWaitMs, (signal) =>
+        (partitions[partition] as FusedPartitionRuntime).reached(position, signal),
+      ),
+  })
+  const follow = new BackgroundLoop({
+    name: 'following the stream',
+    clock: context.clock,
+    random: context.random,
+    run: async (signal) => {
+      await Promise.all(partitions.map((one) => one.catchUp().then(() => one.lander.wake())))
+      await context.clock.sleep(context.settings.followMs, signal)
+    },
+  })
+  return {
+    front: fused.front,
+    journal: fused.journal,
+    partitions,
+    writes,
+    settler,
+    judged: true,
+    get generation() {
+      return Math.max(...partitions.map((one) => one.generation))
+    },
+    start: () => {
+      follow.start()
+      if (lands) for (const one of partitions) one.lander.start()
+    },
+    stop: async () => {
+      await follow.stop()
+      await Promise.all(
+        partitions.map(async (one) => {
+          await one.lander.stop()
+          one.landed.close()
+        }),
+      )
+    },
+    close: () => fused.front.close(),
+  }
+}
+
+async function recoverAll(context: EngineContext, fused: FusedFront, partitions: readonly FusedPartitionRuntime[]): Promise<void> {
+  await adopt(fused, partitions, await adoptable(context, fused, partitions))
+}
+
+/** The generation to speak for: the database's, if every partition of what answers takes it; else one raised now. */
+async function adoptable(context: EngineContext, fused: FusedFront, partitions: readonly FusedPartitionRuntime[]): Promise<number> {
+  let failure: unknown
+  for (let attempt = 1; attempt <= RECOVER_ATTEMPTS_MAX; attempt += 1) {
+    try {
+      const rows = await context.database.partitions()
+      const generation = Math.max(0, ...rows.map((row) => row.generation))
+      if (rows.length === fused.partitions && (await takes(fused, generation))) return generation
+      return await raiseGeneration(context, fused, partitions)
+    } catch (error) {
+      failure = error
+      await context.clock.sleep(context.settings.retryBaseMs * attempt)
+    }
+  }
+  throw new SpillwayError('recovering', 'The store changed and could not be recovered yet; nothing has happened, retry.', { cause: failure })
+}
+
+/** An empty write is a pure comparison of identity and generation. */
+async function takes(fused: FusedFront, generation: number): Promise<boolean> {
+  const results = await Promise.all(
+    Array.from({ length: fused.partitions }, async (_, partition) => {
+      const seen = await fused.front.state(partition)
+      if (seen.mark === undefined || generationOf(seen.mark.position) !== generation) return false
+      return (await fused.write(partition, seen.identity, generation, [])).kind === 'written'
+    }),
+  )
+  return results.every(Boolean)
+}
+
+async function adopt(fused: FusedFront, partitions: readonly FusedPartitionRuntime[], generation: number): Promise<void> {
+  const seen = await Promise.all(partitions.map((_, partition): Promise<FrontSeen> => fused.front.state(partition)))
+  for (const [partition, one] of partitions.entries()) one.adopt(seen[partition] as FrontSeen, generation)
+}

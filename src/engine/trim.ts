@@ -1,0 +1,94 @@
+/**
+ * Gives back what is landed: releases keys of the front, trims the journal, forgets refused positions.
+ *
+ *   journal   ──trimmed──┤◀── trimMargin ──▶│ landed
+ *   front     ──may be released──┤◀─ releaseMargin ─▶│
+ *
+ * The margins are there for a database that goes back (a failover that lost the last commits): landing then
+ * starts again from where it is, and the journal must still have it. Refused positions are forgotten last, after
+ * the journal was trimmed past them, and every store keeps from where on it knows them.
+ *
+ * Nothing here is needed for safety; a failure is reported and tried again after the next batch.
+ */
+import type { Mark } from '../model/entry.ts'
+import type { Position } from '../model/position.ts'
+import { countOf, plus } from '../model/position.ts'
+import type { FrontReads } from '../ports/front.ts'
+import type { JournalReader } from '../ports/journal.ts'
+import type { EngineContext } from './context.ts'
+
+export interface TrimmerOptions {
+  readonly context: EngineContext
+  readonly partition: number
+  readonly journal: JournalReader
+  readonly front: FrontReads
+  /** Refused entries that the database knows at start. */
+  readonly refused: number
+  identity(): string | undefined
+}
+
+/** Landed marks that are remembered for trimming; more batches than this within the margin make it coarser. */
+const MARKS_MAX = 4_096
+
+export class Trimmer {
+  readonly #options: TrimmerOptions
+  /** Landed marks that are not trimmed yet, oldest first. */
+  #marks: Mark[] = []
+  #highest = 0
+  /** Refused entries that may still be forgotten, by the position of the batch that refused them. */
+  readonly #refused: number[] = []
+  #trimmed = 0
+  #busy = false
+
+  constructor(options: TrimmerOptions) {
+    this.#options = options
+    if (options.refused > 0) this.#refused.push(0)
+  }
+
+  /** The database has reached `mark`. Returns at once; works in the background, one round at a time. */
+  landed(mark: Mark, refused: number): void {
+    // After the database went back, its old marks come again: they are neither released nor trimmed twice.
+    if (mark.position <= this.#highest) return
+    this.#highest = mark.position
+    this.#marks.push(mark)
+    if (refused > 0) this.#refused.push(mark.position)
+    if (this.#marks.length > MARKS_MAX) this.#marks = this.#marks.filter((_, index) => index % 2 === 1)
+    if (this.#busy) return
+    this.#busy = true
+    void this.#round(mark.position).finally(() => {
+      this.#busy = false
+    })
+  }
+
+  async #round(landed: Position): Promise<void> {
+    const { context, partition, journal, front, identity } = this.#options
+    const { trimMargin, releaseMargin } = context.settings
+    try {
+      const known = identity()
+      if (known !== undefined) await front.release(partition, known, plus(landed, -releaseMargin))
+      // Trimming costs the journal a transaction, so it goes in steps; a new generation keeps the old one's end first.
+      if (countOf(landed) < trimMargin || landed - trimMargin - this.#trimmed < trimMargin / 4) return
+      const mark = this.#newestUpTo(landed - trimMargin)
+      if (mark === undefined) return
+      await journal.trim(partition, mark.offset)
+      this.#trimmed = mark.position
+      await this.#forgetRefused(mark.position, known)
+    } catch (error) {
+      context.report({ name: 'trim-failed', partition, error })
+    }
+  }
+
+  async #forgetRefused(trimmed: Position, identity: string | undefined): Promise<void> {
+    const { context, partition, front } = this.#options
+    if (!(Number(this.#refused[0]) <= trimmed)) return
+    await context.database.forgetRefused(partition, trimmed)
+    if (identity !== undefined) await front.forgetRefused(partition, identity, trimmed)
+    while (Number(this.#refused[0]) <= trimmed) this.#refused.shift()
+  }
+
+  #newestUpTo(position: number): Mark | undefined {
+    let found: Mark | undefined
+    while (this.#marks[0] !== undefined && this.#marks[0].position <= position) found = this.#marks.shift()
+    return found
+  }
+}

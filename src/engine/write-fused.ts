@@ -1,0 +1,158 @@
+/**
+ * Writing where front and journal are one store: one call judges, appends and applies.
+ *
+ *   entry made ─▶ write ─ applied ─▶ visible and journaled at once
+ *                   ├ refused ─▶ the refusal; nothing entered the journal
+ *                   ├ needs fill ─▶ the caller fills and comes back; nothing entered the journal
+ *                   ├ fenced ─▶ another identity or generation: look, or raise the generation; nothing happened
+ *                   └ no answer ─▶ settle by a void entry
+ */
+import { SpillwayError, isSpillwayError } from '../errors.ts'
+import { withDeadline } from '../kit/clock.ts'
+import { Coalescer } from '../kit/coalescer.ts'
+import type { ControlEntry, EntryId, PlacedEntry, WriteEntry } from '../model/entry.ts'
+import type { Position } from '../model/position.ts'
+import type { FusedFront, FusedVerdict } from '../ports/fused.ts'
+import { AppendUnknown } from './append-lane.ts'
+import type { EngineContext } from './context.ts'
+import { NeedsFill } from './needs-fill.ts'
+import type { FusedPartitionRuntime } from './partition-fused.ts'
+import { unknownOutcome } from './settle.ts'
+import type { Settled, Settler } from './settle.ts'
+import { bytesOfWrites } from './tail.ts'
+import { handleOf, refusal } from './write-separate.ts'
+import type { WritePath, WriteRequest, Written } from './write-path.ts'
+
+const ATTEMPTS_MAX = 6
+/** Nothing was done: this process spoke for another identity or generation. */
+const FENCED = Symbol('fenced')
+
+export interface FusedWriterOptions {
+  readonly context: EngineContext
+  readonly fused: FusedFront
+  readonly partitions: readonly FusedPartitionRuntime[]
+  readonly settler: () => Settler
+  /** Looks again who answers, and raises the generation where that is due. */
+  recover(): Promise<void>
+}
+
+export class FusedWriter implements WritePath {
+  readonly #options: FusedWriterOptions
+  readonly #calls: readonly Coalescer<WriteEntry, FusedVerdict | typeof FENCED>[]
+
+  constructor(options: FusedWriterOptions) {
+    this.#options = options
+    const { settings } = options.context
+    this.#calls = options.partitions.map(
+      (_, partition) =>
+        new Coalescer<WriteEntry, FusedVerdict | typeof FENCED>({
+          name: `fused writes of partition ${partition}`,
+          call: (entries) => this.#call(partition, entries),
+          itemsMax: settings.appendEntriesMax,
+          weightMax: settings.appendBytesMax,
+          weigh: bytesOfWrites,
+          waitingMax: settings.writesWaitingMax,
+        }),
+    )
+  }
+
+  knownEnd(partition: number): { position: Position; offset: number } {
+    const end = this.#partition(partition).end
+    return { position: end, offset: end }
+  }
+
+  async write(request: WriteRequest): Promise<Written> {
+    const { partition, writes } = request
+    const { context } = this.#options
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      const knownEnd = this.#partition(partition).end
+      const entry: WriteEntry = { kind: 'write', id: context.random.id(), knownEnd, writes }
+      let verdict: FusedVerdict | typeof FENCED
+      try {
+        verdict = await (this.#calls[partition] as Coalescer<WriteEntry, FusedVerdict | typeof FENCED>).add(entry)
+      } catch (error) {
+        if (!(error instanceof AppendUnknown)) throw error
+        const settled = await this.#settle(partition, entry, error)
+        if (settled.kind === 'void') continue
+        if (settled.kind === 'refused') throw refusal(settled.code, writes)
+        return { first: settled.first, stage: 'visible' }
+      }
+      if (verdict === FENCED) await this.#options.recover()
+      else if (verdict.kind === 'applied') return { first: verdict.first, stage: 'visible' }
+      else if (verdict.kind === 'refused') throw refusal(verdict.code, writes)
+      else if (verdict.kind === 'needs-fill') throw new NeedsFill(verdict.missing)
+      // Void by name, by age or by generation: a new entry, while the caller has had no answer.
+      else await context.clock.turn()
+    }
+    throw new SpillwayError('fenced', `The store kept changing under this write, which does not count; send it again.`)
+  }
+
+  async control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry> {
+    const { fused, context, recover } = this.#options
+    const one = this.#partition(partition)
+    let failure: unknown
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      try {
+        const sent = one.gate.through
+        const call = fused.control(partition, one.identity, one.generation, make(context.random.id()))
+        const result = await withDeadline(context.clock, context.settings.callMs, call)
+        if (result.kind === 'written') {
+          one.saw(result.seen, sent)
+          one.lander.wake()
+          return result.placed
+        }
+        await recover()
+      } catch (error) {
+        failure = error
+        await context.clock.sleep(context.settings.retryBaseMs * attempt)
+      }
+    }
+    throw new SpillwayError('unavailable', 'The store did not take a control entry; retry.', { cause: failure })
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all(this.#calls.map((calls) => calls.idle()))
+  }
+
+  close(): void {
+    for (const calls of this.#calls) calls.close()
+  }
+
+  async #call(partition: number, entries: readonly WriteEntry[]): Promise<readonly (FusedVerdict | typeof FENCED)[]> {
+    const { fused, context } = this.#options
+    const one = this.#partition(partition)
+    // An entry that was made in an older generation is void by generation: nothing would be gained by sending it.
+    const sent = one.gate.through
+    try {
+      const call = fused.write(partition, one.identity, one.generation, entries)
+      const result = await withDeadline(context.clock, context.settings.callMs, call)
+      if (result.kind === 'fenced') return entries.map(() => FENCED)
+      one.saw(result.seen, sent)
+      one.lander.wake()
+      return result.verdicts
+    } catch (error) {
+      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable')) throw error
+      context.report({ name: 'append-unknown', partition, detail: `${entries.length} entries`, error })
+      throw new AppendUnknown('The write brought no answer', { cause: error })
+    }
+  }
+
+  async #settle(partition: number, entry: WriteEntry, cause: unknown): Promise<Settled> {
+    const { context, settler } = this.#options
+    const handle = handleOf(partition, entry, entry.knownEnd)
+    const until = context.clock.monotonic() + context.settings.settleWaitMs
+    for (;;) {
+      try {
+        return await settler().settle(handle)
+      } catch (error) {
+        if (context.clock.monotonic() >= until) throw unknownOutcome(handle, cause ?? error)
+        await context.clock.sleep(context.settings.retryBaseMs)
+      }
+    }
+  }
+
+  #partition(partition: number): FusedPartitionRuntime {
+    return this.#options.partitions[partition] as FusedPartitionRuntime
+  }
+}
+

@@ -1,0 +1,32 @@
+/**
+ * How writes get into the journal and are judged; one implementation for each shape of front and journal.
+ */
+import type { ControlEntry, EntryId, PlacedEntry, Write } from '../model/entry.ts'
+import type { Position } from '../model/position.ts'
+
+export interface Written {
+  /** Position of the first write; a frame's others follow. */
+  readonly first: Position
+  readonly stage: 'journaled' | 'visible'
+}
+
+export interface WriteRequest {
+  readonly partition: number
+  readonly writes: readonly Write[]
+  readonly signal: AbortSignal | undefined
+}
+
+export interface WritePath {
+  /**
+   * Journals and judges. Rejects with the refusal (`sealed`, `version-mismatch`), with `outcome-unknown` (and
+   * the entry's handle), or with a code that means that nothing has happened.
+   */
+  write(request: WriteRequest): Promise<Written>
+  /** Appends a control entry; resolves once it is placed. Rejects with `unavailable` after its bound of tries. */
+  control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry>
+  /** How far this process has read, with the offset there: the known end of an entry that is made now. */
+  knownEnd(partition: number): { readonly position: Position; readonly offset: number }
+  /** Resolves when nothing is on its way. */
+  idle(): Promise<void>
+  close(): void
+}

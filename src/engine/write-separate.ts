@@ -1,0 +1,201 @@
+/**
+ * Writing where front and journal are separate stores.
+ *
+ *   entry made ─▶ append (durable) ─▶ placed by the tail ─▶ applied to the front ─▶ verdict
+ *       │             │ no answer                                │ not in time
+ *       │             ▼                                          ▼
+ *       │          settle: its place, or void              unconditional, neither void nor sealed: `journaled`
+ *       └──────◀── void: a new entry, while              else: `outcome-unknown`
+ *                  the caller has had no answer
+ *
+ * In the embedded shape (private front, exclusive journal) there are no gaps, nobody else applies and the end is
+ * exact, so the straight line is all that ever runs; the side ways are for brokers and shared fronts.
+ */
+import { SpillwayError } from '../errors.ts'
+import type { Coalescer } from '../kit/coalescer.ts'
+import type { ControlEntry, EntryId, PlacedEntry, Write, WriteEntry } from '../model/entry.ts'
+import type { Position } from '../model/position.ts'
+import { COUNT_MAX, countOf } from '../model/position.ts'
+import type { Applier } from './apply.ts'
+import { AppendUnknown } from './append-lane.ts'
+import type { Appended, LaneItem } from './append-lane.ts'
+import type { EngineContext } from './context.ts'
+import type { EntryHandle } from './entry-handle.ts'
+import type { Gate } from './gate.ts'
+import type { Settled, Settler } from './settle.ts'
+import { unknownOutcome } from './settle.ts'
+import type { Tail } from './tail.ts'
+import type { WritePath, WriteRequest, Written } from './write-path.ts'
+
+export interface SeparatePartition {
+  readonly tail: Tail
+  readonly applier: Applier
+  readonly gate: Gate
+}
+
+export interface SeparateWriterOptions {
+  readonly context: EngineContext
+  readonly partitions: readonly SeparatePartition[]
+  readonly laneOf: (partition: number) => Coalescer<LaneItem, Appended>
+  readonly lanes: readonly Coalescer<LaneItem, Appended>[]
+  readonly settler: () => Settler
+}
+
+/** New entries for one write before its caller is told that it did not get through. */
+const ATTEMPTS_MAX = 4
+/** Control entries tried before a caller is told that the journal does not answer. */
+const CONTROL_ATTEMPTS_MAX = 6
+/** A generation is left before its positions run out; open begins the next one. */
+const COUNT_RESERVE = 2 ** 20
+
+export class SeparateWriter implements WritePath {
+  readonly #options: SeparateWriterOptions
+
+  constructor(options: SeparateWriterOptions) {
+    this.#options = options
+  }
+
+  knownEnd(partition: number): { position: Position; offset: number } {
+    const { mark } = this.#partition(partition).tail
+    return { position: mark.position, offset: mark.offset }
+  }
+
+  async write(request: WriteRequest): Promise<Written> {
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      const written = await this.#attempt(request)
+      if (written !== 'void') return written
+    }
+    throw new SpillwayError('unavailable', `The write did not get into the journal in ${ATTEMPTS_MAX} tries and does not count; send it again.`)
+  }
+
+  async control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry> {
+    const { context, laneOf } = this.#options
+    let failure: unknown
+    for (let attempt = 1; attempt <= CONTROL_ATTEMPTS_MAX; attempt += 1) {
+      try {
+        // Every try is an entry of its own: control entries may be repeated, an entry may not be sent twice.
+        const { placed, proof } = await laneOf(partition).add({ partition, entry: make(context.random.id()) })
+        this.#applied(partition, placed, proof)
+        return placed
+      } catch (error) {
+        failure = error
+        await context.clock.sleep(context.settings.retryBaseMs * attempt)
+      }
+    }
+    throw new SpillwayError('unavailable', 'The journal did not take a control entry; retry.', { cause: failure })
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all(this.#options.lanes.map((lane) => lane.idle()))
+  }
+
+  close(): void {
+    for (const lane of this.#options.lanes) lane.close()
+  }
+
+  async #attempt(request: WriteRequest): Promise<Written | 'void'> {
+    const { partition, writes } = request
+    const { tail, applier } = this.#partition(partition)
+    const { mark } = tail
+    if (countOf(mark.position) > COUNT_MAX - COUNT_RESERVE) {
+      throw new SpillwayError('unavailable', `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`)
+    }
+    const entry: WriteEntry = { kind: 'write', id: this.#options.context.random.id(), knownEnd: mark.position, writes }
+    const handle = (): EntryHandle => handleOf(partition, entry, mark.offset)
+    let appended: Appended
+    try {
+      appended = await orAbort(this.#options.laneOf(partition).add({ partition, entry }), request.signal, handle)
+    } catch (error) {
+      if (error instanceof AppendUnknown) return this.#settle(handle(), error)
+      throw error
+    }
+    const { placed } = appended
+    const outcome = await orAbort(applier.outcome(placed), request.signal, handle)
+    if (outcome.kind === 'applied') {
+      this.#proveBy(partition, appended)
+      return { first: placed.first, stage: 'visible' }
+    }
+    if (outcome.kind === 'refused') throw refusal(outcome.code, writes)
+    if (outcome.kind === 'void') return 'void'
+    if (outcome.kind === 'late') return this.#late(partition, placed, writes, handle())
+    return this.#settle(handle(), undefined)
+  }
+
+  /** Not applied in time: durable, and its verdict is certain only where control entries alone decide it. */
+  #late(partition: number, placed: PlacedEntry, writes: readonly Write[], handle: EntryHandle): Written | Promise<Written | 'void'> {
+    const found = this.#partition(partition).tail.find(placed.first)
+    const unconditional = writes.every((write) => write.ifVersion === undefined)
+    if (found === undefined || !unconditional) throw unknownOutcome(handle, undefined)
+    if (found.verdict === undefined) return { first: placed.first, stage: 'journaled' }
+    if (found.verdict.kind === 'refused') throw refusal(found.verdict.code, writes)
+    return Promise.resolve('void')
+  }
+
+  async #settle(handle: EntryHandle, cause: unknown): Promise<Written | 'void'> {
+    const { context, settler } = this.#options
+    const { clock, settings } = context
+    const until = clock.monotonic() + settings.settleWaitMs
+    for (;;) {
+      let settled: Settled
+      try {
+        settled = await settler().settle(handle)
+      } catch (error) {
+        if (clock.monotonic() >= until) throw unknownOutcome(handle, cause ?? error)
+        await clock.sleep(settings.retryBaseMs)
+        continue
+      }
+      if (settled.kind === 'void') return 'void'
+      if (settled.kind === 'refused') throw new SpillwayError(settled.code, refusalText(settled.code, handle.refs.length))
+      return { first: settled.first, stage: 'visible' }
+    }
+  }
+
+  #applied(partition: number, placed: PlacedEntry, proof: Appended['proof']): void {
+    const { applier } = this.#partition(partition)
+    void applier.outcome(placed).then((outcome) => {
+      if (outcome.kind === 'control') this.#proveBy(partition, { placed, proof })
+    })
+  }
+
+  /** An own entry that the front has passed proves that it had reached the journal's end as of the append. */
+  #proveBy(partition: number, appended: Appended): void {
+    const { gate, applier } = this.#partition(partition)
+    if (applier.identity !== undefined) gate.prove(appended.proof, applier.identity)
+  }
+
+  #partition(partition: number): SeparatePartition {
+    return this.#options.partitions[partition] as SeparatePartition
+  }
+}
+
+export function handleOf(partition: number, entry: WriteEntry, knownOffset: number): EntryHandle {
+  return {
+    partition,
+    id: entry.id,
+    knownEnd: entry.knownEnd,
+    knownOffset,
+    refs: entry.writes.map(({ collection, key }) => ({ collection, key })),
+    conditional: entry.writes.some((write) => write.ifVersion !== undefined),
+  }
+}
+
+export function refusal(code: 'sealed' | 'version-mismatch', writes: readonly Write[]): SpillwayError {
+  return new SpillwayError(code, refusalText(code, writes.length))
+}
+
+function refusalText(code: 'sealed' | 'version-mismatch', writes: number): string {
+  const what = writes === 1 ? 'The write' : `The frame of ${writes} writes`
+  if (code === 'sealed') return `${what} came after its collection was sealed; nothing was changed.`
+  return `${what} found another version than its condition named; nothing was changed. Read the record and decide again.`
+}
+
+/** The caller may give up waiting; what was sent is then unknown to it, and the entry's handle is its answer. */
+function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined, handle: () => EntryHandle): Promise<T> {
+  if (signal === undefined) return work
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(unknownOutcome(handle(), signal.reason))
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,259 @@
+/**
+ * A simulated fused front-journal: one server whose single call judges, appends and applies. Its failover may
+ * lose the tail of everything at once; then identity and stored identity differ, and every call is fenced until
+ * recovery has opened a new generation.
+ *
+ * What a lost tail held is remembered here for the checkers: those writes, and no others, may be missing.
+ */
+import { SpillwayError } from '../errors.ts'
+import type { ControlEntry, PlacedEntry, StoredEntry, WriteEntry } from '../model/entry.ts'
+import { AGE_MAX, advanceControl, isConditional, judgeConditions, judgeControl, markAfter, place } from '../model/fold.ts'
+import { ABSENT } from '../model/position.ts'
+import type { FoldSnapshot, FrontReads, FrontSeen } from '../ports/front.ts'
+import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
+import type { FusedFront, FusedVerdict, FusedWriteResult } from '../ports/fused.ts'
+import type { JournalReader } from '../ports/journal.ts'
+import { FrontPartition } from './front-partition.ts'
+import { frontVerbs } from './front-verbs.ts'
+import { FAIR, Link } from './link.ts'
+import type { Weather } from './link.ts'
+import type { SimProcess } from './process.ts'
+import type { StepBoard } from './step-board.ts'
+import type { World } from './world.ts'
+
+const DUMPS_MAX = 8
+
+class FusedPartition {
+  readonly state: FrontPartition
+  log: StoredEntry[] = []
+  trimmedThrough = 0
+  generation = 0
+  /** The identity that the last generation was opened for. */
+  openedFor = ''
+
+  constructor(state: FrontPartition) {
+    this.state = state
+  }
+
+  copy(): FusedPartition {
+    const twin = new FusedPartition(this.state.copy())
+    twin.log = [...this.log]
+    twin.trimmedThrough = this.trimmedThrough
+    twin.generation = this.generation
+    twin.openedFor = this.openedFor
+    return twin
+  }
+}
+
+class FusedServer {
+  readonly identity: string
+  readonly partitions: FusedPartition[]
+
+  constructor(identity: string, partitions: FusedPartition[]) {
+    this.identity = identity
+    this.partitions = partitions
+  }
+}
+
+export interface FakeFusedOptions {
+  readonly world: World
+  readonly board: StepBoard
+  readonly partitions: number
+  readonly ageMax?: number
+  readonly releaseEagerness?: number
+}
+
+export class FakeFused {
+  readonly #options: FakeFusedOptions
+  #server: FusedServer
+  #dumps: FusedPartition[][] = []
+  #identities = 0
+  readonly #histories: StoredEntry[][]
+  weather: Weather = FAIR
+  full = false
+
+  constructor(options: FakeFusedOptions) {
+    this.#options = options
+    this.#histories = Array.from({ length: options.partitions }, () => [])
+    const ageMax = options.ageMax ?? AGE_MAX
+    this.#server = new FusedServer(
+      this.#nextIdentity(),
+      Array.from({ length: options.partitions }, () => new FusedPartition(new FrontPartition(ageMax))),
+    )
+  }
+
+  #nextIdentity(): string {
+    this.#identities += 1
+    return `fused-${this.#identities}`
+  }
+
+  /** What is in the stream of a partition, trimmed entries included, lost ones not. */
+  history(partition: number): readonly StoredEntry[] {
+    return this.#histories[partition] as StoredEntry[]
+  }
+
+  partition(partition: number): FrontPartition {
+    return this.#at(partition).state
+  }
+
+  get identity(): string {
+    return this.#server.identity
+  }
+
+  dump(): void {
+    this.#dumps.push(this.#server.partitions.map((one) => one.copy()))
+    if (this.#dumps.length > DUMPS_MAX) this.#dumps.shift()
+  }
+
+  /** The promotion of a replica: one that had everything, or one that lagged. Lost entries are returned. */
+  failover(lagging: boolean): StoredEntry[] {
+    const { world } = this.#options
+    const dump = lagging && this.#dumps.length > 0 ? world.pick(this.#dumps) : this.#server.partitions
+    this.#server = new FusedServer(
+      this.#nextIdentity(),
+      dump.map((one) => one.copy()),
+    )
+    // Older dumps belong to a past that this server never had.
+    this.#dumps = []
+    return this.#server.partitions.flatMap((one, partition) => {
+      const all = this.#histories[partition] as StoredEntry[]
+      const end = one.log.at(-1)?.offset ?? one.trimmedThrough
+      const cut = all.findIndex((stored) => stored.offset > end)
+      return cut < 0 ? [] : all.splice(cut)
+    })
+  }
+
+  #at(partition: number): FusedPartition {
+    const found = this.#server.partitions[partition]
+    if (found === undefined) throw new Error(`The simulated fused front has no partition ${partition}`)
+    return found
+  }
+
+  #seen(partition: number): FrontSeen {
+    return this.#at(partition).state.seen(this.#server.identity)
+  }
+
+  #fenced(partition: number, identity: string, generation: number): boolean {
+    const at = this.#at(partition)
+    const here = this.#server.identity
+    return identity !== here || at.openedFor !== here || generation !== at.generation
+  }
+
+  #append(partition: number, placed: PlacedEntry): void {
+    const at = this.#at(partition)
+    const stored: StoredEntry = { offset: placed.last, entry: placed.entry }
+    at.log.push(stored)
+    this.#histories[partition]?.push(stored)
+    advanceControl(at.state.control, placed)
+    at.state.mark = markAfter(this.#journalName(partition), placed)
+  }
+
+  /** Named by its generation: a side that did not see the last opening has another journal. */
+  #journalName(partition: number): string {
+    return fusedJournalName(this.#at(partition).generation)
+  }
+
+  #next(partition: number, entry: WriteEntry | ControlEntry): PlacedEntry {
+    const { through } = this.#at(partition).state.control
+    const { last } = place(through, { offset: 0, entry })
+    return place(through, { offset: last, entry })
+  }
+
+  #writeOne(partition: number, entry: WriteEntry): FusedVerdict {
+    const { state } = this.#at(partition)
+    const placed = this.#next(partition, entry)
+    const control = judgeControl(state.control, placed)
+    if (control?.kind === 'refused') return control
+    if (control !== undefined) return { kind: 'void' }
+    const missing = isConditional(entry)
+      ? entry.writes.filter((write) => write.ifVersion !== undefined && state.held(write) === undefined)
+      : []
+    if (missing.length > 0) return { kind: 'needs-fill', missing }
+    const verdict = judgeConditions(entry, (ref) => state.held(ref)?.version ?? ABSENT)
+    if (verdict.kind === 'refused') return verdict
+    state.put(placed, entry)
+    this.#append(partition, placed)
+    return { kind: 'applied', first: placed.first, last: placed.last }
+  }
+
+  #write(partition: number, identity: string, generation: number, entries: readonly WriteEntry[]): FusedWriteResult {
+    if (this.#fenced(partition, identity, generation)) return { kind: 'fenced', seen: this.#seen(partition) }
+    if (this.full) throw new SpillwayError('overloaded', 'The simulated stream is full: nothing was appended.')
+    const verdicts = entries.map((entry) => this.#writeOne(partition, entry))
+    return { kind: 'written', seen: this.#seen(partition), verdicts }
+  }
+
+  #openGeneration(partition: number, generation: number, keep: boolean, fold: FoldSnapshot): FrontSeen {
+    const at = this.#at(partition)
+    if (at.generation >= generation) return this.#seen(partition)
+    if (!keep || at.state.mark === undefined) {
+      at.state.discard()
+      at.state.start(fold)
+    }
+    at.generation = generation
+    at.openedFor = this.#server.identity
+    const entry = fusedOpening(generation)
+    this.#append(partition, this.#next(partition, entry))
+    if (!keep) at.state.floor = at.state.control.through
+    return this.#seen(partition)
+  }
+
+  #reader(link: Link): JournalReader {
+    return {
+      info: (partition) =>
+        link.call('info', 'gate', () => {
+          const { log, trimmedThrough } = this.#at(partition)
+          const end = log.at(-1)?.offset ?? trimmedThrough
+          return { identity: this.#journalName(partition), first: log[0]?.offset ?? end + 1, end }
+        }),
+      read: (partition, after, limits) =>
+        link.call('read', 'land', () => {
+          const { log, trimmedThrough } = this.#at(partition)
+          if (after < trimmedThrough) throw new SpillwayError('journal-mismatch', `Entries after ${after} were trimmed away.`)
+          const rest = log.filter((stored) => stored.offset > after)
+          const entries = rest.slice(0, limits.entriesMax)
+          return { entries, atEnd: entries.length === rest.length }
+        }),
+      at: (partition, offset) => link.call('at', 'recover', () => this.#at(partition).log.find((stored) => stored.offset === offset)),
+      trim: (partition, offset) =>
+        link.call('trim', 'trim', () => {
+          const at = this.#at(partition)
+          const gone = at.log.filter((stored) => stored.offset <= offset)
+          at.trimmedThrough = Math.max(at.trimmedThrough, gone.at(-1)?.offset ?? 0)
+          at.log = at.log.slice(gone.length)
+        }),
+      usage: () => link.call('usage', 'admit', () => ({ bytes: 0, bytesMax: 1_000_000_000 })),
+    }
+  }
+
+  /** The port as one process sees it. */
+  connect(process: SimProcess): FusedFront {
+    const { world, board, partitions, releaseEagerness = 0.3 } = this.#options
+    const link = new Link({ process, store: 'fused', weather: () => this.weather, board })
+    const front: FrontReads = frontVerbs({
+      world,
+      shared: true,
+      eagerness: releaseEagerness,
+      call: (verb, step, effect) => link.call(verb, step, effect),
+      at: (partition) => this.#at(partition).state,
+      identity: () => this.#server.identity,
+      full: () => this.full,
+    })
+    return {
+      partitions,
+      front,
+      journal: this.#reader(link),
+      write: (partition, identity, generation, entries) =>
+        link.call('write', 'append', () => this.#write(partition, identity, generation, entries)),
+      control: (partition, identity, generation, entry) =>
+        link.call('control', entry.kind === 'void' ? 'settle' : 'append', () => {
+          if (this.#fenced(partition, identity, generation)) return { kind: 'fenced', seen: this.#seen(partition) }
+          const placed = this.#next(partition, entry)
+          this.#append(partition, placed)
+          return { kind: 'written', seen: this.#seen(partition), placed }
+        }),
+      openGeneration: (partition, generation, keep, fold) =>
+        link.call('openGeneration', 'recover', () => this.#openGeneration(partition, generation, keep, fold)),
+    }
+  }
+}
