@@ -10,11 +10,15 @@ function digest(text: string): Buffer {
 
 /** A check of the Authorization header whose time tells nothing about the token, not even its length. */
 export function bearerCheck(token: string): (authorization: string | undefined) => void {
-  if (token === '') throw new SpillwayError('invalid', 'The token is empty; set one of at least one character, or none.')
+  if (token === '')
+    throw new SpillwayError('invalid', 'The token is empty; set one of at least one character, or none.')
   const expected = digest(token)
   return (authorization) => {
     if (authorization === undefined || !SCHEME.test(authorization)) {
-      throw new SpillwayError('unauthenticated', 'This server has a token: send it as "Authorization: Bearer <token>".')
+      throw new SpillwayError(
+        'unauthenticated',
+        'This server has a token: send it as "Authorization: Bearer <token>".',
+      )
     }
     if (!timingSafeEqual(digest(authorization.replace(SCHEME, '')), expected)) {
       throw new SpillwayError('unauthenticated', 'The bearer token is not the one of this server.')

@@ -23,7 +23,8 @@ function writesOf(body: BatchRequest, bytes: Uint8Array): JsonWrite[] {
     const condition = write.ifVersion === undefined ? {} : { ifVersion: write.ifVersion }
     if ('delete' in write) return { key: write.key, delete: true, ...condition }
     const value = memberOf(bytes, 'value', spans[index]?.start)
-    if (value === undefined) throw new SpillwayError('internal', 'A value of the batch was parsed and not found in its text.')
+    if (value === undefined)
+      throw new SpillwayError('internal', 'A value of the batch was parsed and not found in its text.')
     return { key: write.key, json: bytes.subarray(value.start, value.end), ...condition }
   })
 }
@@ -35,7 +36,11 @@ async function batch({ tier, bodies, meter, request, params }: Call): Promise<Ht
   const body = readBatch(bytes)
   const writes = writesOf(body, bytes)
   if (body.atomic === true) {
-    const receipts = await counted(meter, writes.length, tier.atomic(writes.map((write) => ({ collection, ...write }))))
+    const receipts = await counted(
+      meter,
+      writes.length,
+      tier.atomic(writes.map((write) => ({ collection, ...write }))),
+    )
     return results(meter, receipts)
   }
   return results(meter, await counted(meter, writes.length, records.putManyJson(writes)))
@@ -76,7 +81,9 @@ async function getMany({ tier, bodies, meter, request, params, query }: Call): P
   const found = await records.getManyJson(keys, { ...(query as ReadQuery), signal: request.signal })
   const items = found.map((record, index) => {
     meter.reads[record === undefined ? 'absent' : 'found'] += 1
-    return record === undefined ? 'null' : recordJson(collection, keys[index] as string, record.version, record.json)
+    return record === undefined
+      ? 'null'
+      : recordJson(collection, keys[index] as string, record.version, record.json)
   })
   return jsonReply(200, listJson('records', items))
 }
@@ -90,7 +97,15 @@ export const batchRoutes: readonly Route[] = [
     query: QUERIES.none,
     body: SCHEMAS.BatchRequest,
     replies: { 200: { meaning: 'The outcome of each write, in order.', schema: SCHEMAS.BatchReply } },
-    errors: ['sealed', 'parked', 'version-mismatch', 'too-large', 'unsupported-media-type', 'overloaded', 'outcome-unknown'],
+    errors: [
+      'sealed',
+      'parked',
+      'version-mismatch',
+      'too-large',
+      'unsupported-media-type',
+      'overloaded',
+      'outcome-unknown',
+    ],
     handle: batch,
   },
   {

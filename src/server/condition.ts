@@ -8,14 +8,20 @@ import { SpillwayError } from '../errors.ts'
 const STRONG = /^"(\d{1,16})"$/
 
 /** Headers that came twice arrive joined by a comma, and are refused as the lists that they are. */
-export function conditionOf(ifMatch: string | undefined, ifNoneMatch: string | undefined): number | undefined {
+export function conditionOf(
+  ifMatch: string | undefined,
+  ifNoneMatch: string | undefined,
+): number | undefined {
   if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
   if (ifMatch !== undefined && ifNoneMatch !== undefined) {
     throw new SpillwayError('invalid', 'If-Match and If-None-Match exclude each other; send one of them.')
   }
   if (ifMatch === undefined) {
     if (ifNoneMatch === '*') return 0
-    throw new SpillwayError('invalid', 'If-None-Match takes only *, meaning that the record must be absent; for a version use If-Match.')
+    throw new SpillwayError(
+      'invalid',
+      'If-None-Match takes only *, meaning that the record must be absent; for a version use If-Match.',
+    )
   }
   const digits = STRONG.exec(ifMatch)?.[1]
   const version = digits === undefined ? Number.NaN : Number(digits)

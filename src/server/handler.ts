@@ -47,7 +47,13 @@ export const ROUTES: readonly Route[] = [...recordRoutes, ...batchRoutes, ...par
 const NO_QUERY: Readonly<Record<string, string | number>> = Object.freeze({})
 
 export function createHandler(tier: Tier, options: HandlerOptions = {}): Handler {
-  const { bodyBytesMax = BODY_BYTES_MAX, bodiesBytesMax = BODIES_BYTES_MAX, clock = systemClock, logger, draining = () => false } = options
+  const {
+    bodyBytesMax = BODY_BYTES_MAX,
+    bodiesBytesMax = BODIES_BYTES_MAX,
+    clock = systemClock,
+    logger,
+    draining = () => false,
+  } = options
   const check = options.token === undefined ? undefined : bearerCheck(options.token)
   const meter = new Meter()
   const router = new Router(ROUTES.map((route) => ({ route, meter: meter.route(route.name, route.method) })))
@@ -97,4 +103,3 @@ function refusal(thrown: unknown, logger: Logger | undefined): HttpReply {
   if (error instanceof MethodNotAllowed) return problemReply(error, { allow: error.allow })
   return problemReply(error, error.code === 'unauthenticated' ? { 'www-authenticate': 'Bearer' } : {})
 }
-

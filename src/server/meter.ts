@@ -7,7 +7,9 @@ import type { ErrorCode } from '../errors.ts'
 import type { Stage } from './tier.ts'
 
 /** Upper ends of the buckets of durations, in seconds. */
-export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const
+export const DURATION_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60,
+] as const
 
 /** Requests of one route. */
 export class RouteMeter {

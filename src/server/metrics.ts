@@ -16,7 +16,13 @@ interface Sample {
  * A metric whose samples are made when it is scraped, from numbers kept elsewhere. The registry asks a metric for
  * nothing but its name and `get`.
  */
-function scraped(registry: Registry, name: string, type: 'counter' | 'histogram', help: string, samples: () => Sample[]): void {
+function scraped(
+  registry: Registry,
+  name: string,
+  type: 'counter' | 'histogram',
+  help: string,
+  samples: () => Sample[],
+): void {
   const metric = { name, get: async () => ({ name, help, type, aggregator: 'sum', values: samples() }) }
   registry.registerMetric(metric as unknown as Metric)
 }
@@ -55,10 +61,21 @@ const LEDGER = ['accepted', 'landed', 'superseded', 'refused', 'parked', 'pendin
 
 function statusGauges(registry: Registry): (status: Status) => void {
   const registers = [registry]
-  const gauge = <L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> => new Gauge({ name, help, labelNames, registers })
-  const ledger = gauge('spillway_ledger', 'Writes by what became of them; accepted is the sum of the others.', ['partition', 'state'])
-  const lag = gauge('spillway_landing_lag_seconds', 'Age of the oldest write that is not in the database.', ['partition'])
-  const drain = gauge('spillway_drain_seconds', 'Time to land all that is pending, at the present rate; NaN while nothing lands.', [])
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> =>
+    new Gauge({ name, help, labelNames, registers })
+  const ledger = gauge(
+    'spillway_ledger',
+    'Writes by what became of them; accepted is the sum of the others.',
+    ['partition', 'state'],
+  )
+  const lag = gauge('spillway_landing_lag_seconds', 'Age of the oldest write that is not in the database.', [
+    'partition',
+  ])
+  const drain = gauge(
+    'spillway_drain_seconds',
+    'Time to land all that is pending, at the present rate; NaN while nothing lands.',
+    [],
+  )
   const ready = gauge('spillway_ready', '1 when a write would be taken.', [])
   const generation = gauge('spillway_generation', 'Generation of the journal.', [])
   const front = gauge('spillway_front_bytes', 'Memory of the front.', [])
@@ -81,10 +98,18 @@ function statusGauges(registry: Registry): (status: Status) => void {
 /** The text of a scrape. Each asks the tier's status once, which is answered from memory. */
 export function metricsText(tier: Tier, meter: Meter): () => Promise<string> {
   const registry = new Registry()
-  scraped(registry, 'spillway_writes_total', 'counter', 'Writes over HTTP by outcome.', () => countsOf(meter.writes))
-  scraped(registry, 'spillway_reads_total', 'counter', 'Records read over HTTP by outcome.', () => countsOf(meter.reads))
-  scraped(registry, 'spillway_requests_total', 'counter', 'Requests by route and status.', () => requestCounts(meter))
-  scraped(registry, 'spillway_request_duration_seconds', 'histogram', 'Time from request to reply.', () => requestDurations(meter))
+  scraped(registry, 'spillway_writes_total', 'counter', 'Writes over HTTP by outcome.', () =>
+    countsOf(meter.writes),
+  )
+  scraped(registry, 'spillway_reads_total', 'counter', 'Records read over HTTP by outcome.', () =>
+    countsOf(meter.reads),
+  )
+  scraped(registry, 'spillway_requests_total', 'counter', 'Requests by route and status.', () =>
+    requestCounts(meter),
+  )
+  scraped(registry, 'spillway_request_duration_seconds', 'histogram', 'Time from request to reply.', () =>
+    requestDurations(meter),
+  )
   const setStatus = statusGauges(registry)
   collectDefaultMetrics({ register: registry })
   return async () => {

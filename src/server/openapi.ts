@@ -55,7 +55,9 @@ function errorResponses(codes: readonly ErrorCode[]): Record<string, object> {
 function response({ meaning, schema, contentType = 'application/json', etag }: Reply): object {
   return {
     description: meaning,
-    ...(etag === undefined ? {} : { headers: { ETag: { description: 'The version, in double quotes.', schema: { type: 'string' } } } }),
+    ...(etag === undefined
+      ? {}
+      : { headers: { ETag: { description: 'The version, in double quotes.', schema: { type: 'string' } } } }),
     content: { [contentType]: schema === undefined ? {} : { schema: refer(schema) } },
   }
 }
@@ -96,7 +98,9 @@ function operation(route: Route): object {
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: refer(route.body) } } } }),
     responses: {
-      ...Object.fromEntries(Object.entries(route.replies).map(([status, reply]) => [status, response(reply)])),
+      ...Object.fromEntries(
+        Object.entries(route.replies).map(([status, reply]) => [status, response(reply)]),
+      ),
       ...errorResponses(route.errors),
     },
   }
@@ -117,8 +121,16 @@ export function describe(routes: readonly Route[]): object {
     security: [{ bearer: [] }, {}],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'Needed for every call when the server has a token.' } },
-      schemas: Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, refer(schema, true)])),
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'Needed for every call when the server has a token.',
+        },
+      },
+      schemas: Object.fromEntries(
+        Object.entries(SCHEMAS).map(([name, schema]) => [name, refer(schema, true)]),
+      ),
       responses: Object.fromEntries(
         Object.entries(ERRORS).map(([code, { status, meaning, kind }]) => [
           code,

@@ -67,7 +67,8 @@ export const parkedRoutes: readonly Route[] = [
     method: 'POST',
     path: `${PATH}/retry`,
     name: 'retryParked',
-    summary: 'Land it now, with the frame that it belongs to; parked when the database still does not accept it.',
+    summary:
+      'Land it now, with the frame that it belongs to; parked when the database still does not accept it.',
     query: QUERIES.none,
     replies: receipt,
     errors: ['not-found', 'parked'],
@@ -81,7 +82,15 @@ export const parkedRoutes: readonly Route[] = [
     query: QUERIES.none,
     body: SCHEMAS.ResolveRequest,
     replies: receipt,
-    errors: ['not-found', 'version-mismatch', 'sealed', 'too-large', 'unsupported-media-type', 'overloaded', 'outcome-unknown'],
+    errors: [
+      'not-found',
+      'version-mismatch',
+      'sealed',
+      'too-large',
+      'unsupported-media-type',
+      'overloaded',
+      'outcome-unknown',
+    ],
     handle: resolveParked,
   },
 ]

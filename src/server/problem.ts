@@ -29,9 +29,13 @@ export const PROBLEM_TYPE = 'application/problem+json'
  */
 export function errorOf(thrown: unknown): SpillwayError {
   if (thrown instanceof SpillwayError) return thrown
-  return new SpillwayError('internal', 'An unexpected error, a defect of Spillway: the log of the server has it; please report it.', {
-    cause: thrown,
-  })
+  return new SpillwayError(
+    'internal',
+    'An unexpected error, a defect of Spillway: the log of the server has it; please report it.',
+    {
+      cause: thrown,
+    },
+  )
 }
 
 export function problemOf(error: SpillwayError): Problem {
@@ -41,13 +45,18 @@ export function problemOf(error: SpillwayError): Problem {
     status: error.status,
     code: error.code,
     detail: error.detail,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfter: Math.max(1, Math.ceil(error.retryAfterMs / 1000)) }),
+    ...(error.retryAfterMs === undefined
+      ? {}
+      : { retryAfter: Math.max(1, Math.ceil(error.retryAfterMs / 1000)) }),
     ...(error.entry === undefined ? {} : { entry: error.entry }),
   }
 }
 
 /** `headers` are added: `allow`, `www-authenticate`. */
-export function problemReply(error: SpillwayError, headers: Readonly<Record<string, string>> = {}): HttpReply {
+export function problemReply(
+  error: SpillwayError,
+  headers: Readonly<Record<string, string>> = {},
+): HttpReply {
   const problem = problemOf(error)
   return {
     status: problem.status,

@@ -26,8 +26,13 @@ export function readQuery(query: string, schema: TObject): Readonly<Record<strin
     const equals = part.indexOf('=')
     const name = decode(equals === -1 ? part : part.slice(0, equals), 'The name of a query parameter')
     if (!Object.hasOwn(known, name)) refuseName(name, Object.keys(known))
-    if (name in values) throw new SpillwayError('invalid', `The query parameter ${name} is there twice; send it once.`)
-    values[name] = readValue(name, equals === -1 ? '' : decode(part.slice(equals + 1), `The query parameter ${name}`), known[name] as Parameter)
+    if (name in values)
+      throw new SpillwayError('invalid', `The query parameter ${name} is there twice; send it once.`)
+    values[name] = readValue(
+      name,
+      equals === -1 ? '' : decode(part.slice(equals + 1), `The query parameter ${name}`),
+      known[name] as Parameter,
+    )
   }
   return values
 }
@@ -39,16 +44,24 @@ function decode(part: string, what: string): string {
 
 function refuseName(name: string, known: readonly string[]): never {
   const takes = known.length === 0 ? 'This call takes none.' : `This call takes ${known.join(', ')}.`
-  throw new SpillwayError('invalid', `Unknown query parameter ${JSON.stringify(name.slice(0, 80))}.${didYouMean(name, known)} ${takes}`)
+  throw new SpillwayError(
+    'invalid',
+    `Unknown query parameter ${JSON.stringify(name.slice(0, 80))}.${didYouMean(name, known)} ${takes}`,
+  )
 }
 
-function readValue(name: string, text: string, { type, const: only, pattern, minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: Parameter): string | number {
+function readValue(
+  name: string,
+  text: string,
+  { type, const: only, pattern, minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: Parameter,
+): string | number {
   if (only !== undefined && text !== only) throw new SpillwayError('invalid', `${name} takes only ${only}.`)
   if (type === 'integer') {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
     if (value >= minimum && value <= maximum) return value
     throw new SpillwayError('invalid', `${name} must be an integer from ${minimum} to ${maximum}.`)
   }
-  if (pattern !== undefined && !new RegExp(pattern).test(text)) throw new SpillwayError('invalid', `${name} must match ${pattern}.`)
+  if (pattern !== undefined && !new RegExp(pattern).test(text))
+    throw new SpillwayError('invalid', `${name} must match ${pattern}.`)
   return text
 }

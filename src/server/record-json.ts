@@ -19,7 +19,10 @@ function splice(head: string, json: Uint8Array): Uint8Array {
 
 /** A collection's name needs no escapes; a key may be anything. */
 export function recordJson(collection: string, key: string, version: number, json: Uint8Array): Uint8Array {
-  return splice(`{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"value":`, json)
+  return splice(
+    `{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"value":`,
+    json,
+  )
 }
 
 export function receiptJson({ collection, key, version }: Receipt, stage: Stage): string {
@@ -28,7 +31,16 @@ export function receiptJson({ collection, key, version }: Receipt, stage: Stage)
 
 export function parkedJson(info: ParkedInfo, json: Uint8Array | undefined): Uint8Array {
   const { collection, key, version, cause, attempts, bytes, at } = info
-  const head = JSON.stringify({ collection, key, version, cause, attempts, bytes, at, delete: json === undefined })
+  const head = JSON.stringify({
+    collection,
+    key,
+    version,
+    cause,
+    attempts,
+    bytes,
+    at,
+    delete: json === undefined,
+  })
   return splice(`${head.slice(0, -1)},"payload":`, json ?? NULL)
 }
 

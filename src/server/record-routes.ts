@@ -22,7 +22,9 @@ async function getRecord(call: Call): Promise<HttpReply> {
   let record
   try {
     // Only a read that may wait has use for the signal of a caller who went away.
-    record = await (query.atLeast === undefined ? records.getJson(key, query) : records.getJson(key, { ...query, signal: call.request.signal }))
+    record = await (query.atLeast === undefined
+      ? records.getJson(key, query)
+      : records.getJson(key, { ...query, signal: call.request.signal }))
   } catch (error) {
     meter.reads.failed += 1
     throw error
@@ -47,7 +49,10 @@ async function putRecord(call: Call): Promise<HttpReply> {
 async function deleteRecord(call: Call): Promise<HttpReply> {
   const [collection, key] = call.params as [string, string]
   const ifVersion = condition(call)
-  return written(call, call.tier.records(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }))
+  return written(
+    call,
+    call.tier.records(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }),
+  )
 }
 
 function condition({ request }: Call): number | undefined {
@@ -61,7 +66,10 @@ async function written(call: Call, write: Promise<Receipt>): Promise<HttpReply> 
   try {
     const receipt = await write
     const { signal } = call.request
-    const stage = wait === undefined ? receipt.stage : await receipt.landed(timeoutMs === undefined ? { signal } : { timeoutMs, signal })
+    const stage =
+      wait === undefined
+        ? receipt.stage
+        : await receipt.landed(timeoutMs === undefined ? { signal } : { timeoutMs, signal })
     meter.writes[stage] += 1
     return versionedReply(stage === 'journaled' ? 202 : 200, receipt.version, receiptJson(receipt, stage))
   } catch (thrown) {
@@ -97,7 +105,8 @@ export const recordRoutes: readonly Route[] = [
     method: 'PUT',
     path: PATH,
     name: 'putRecord',
-    summary: 'Write a record: the body is the value, any JSON. Of several members with one name the last counts.',
+    summary:
+      'Write a record: the body is the value, any JSON. Of several members with one name the last counts.',
     query: QUERIES.write,
     conditional: true,
     body: SCHEMAS.Record.properties.value,

@@ -21,7 +21,10 @@ export class MethodNotAllowed extends SpillwayError {
   readonly allow: string
 
   constructor(method: string, path: string, allow: string) {
-    super('method-not-allowed', `${method.slice(0, 20)} is not a method of ${path.slice(0, 200)}; it has ${allow}.`)
+    super(
+      'method-not-allowed',
+      `${method.slice(0, 20)} is not a method of ${path.slice(0, 200)}; it has ${allow}.`,
+    )
     this.allow = allow
   }
 }
@@ -61,8 +64,13 @@ export class Router {
       if (own === 'GET') allow.add('HEAD')
     }
     if (allow.size > 0) throw new MethodNotAllowed(method, path, [...allow].join(', '))
-    const hint = path.startsWith('/v1/records/') ? ' A record is /v1/records/{collection}/{key}, with each / inside a key as %2F.' : ''
-    throw new SpillwayError('not-found', `There is no route ${path.slice(0, 200)}.${hint} /openapi.json lists all.`)
+    const hint = path.startsWith('/v1/records/')
+      ? ' A record is /v1/records/{collection}/{key}, with each / inside a key as %2F.'
+      : ''
+    throw new SpillwayError(
+      'not-found',
+      `There is no route ${path.slice(0, 200)}.${hint} /openapi.json lists all.`,
+    )
   }
 }
 

@@ -47,13 +47,19 @@ const Problem = Type.Object(
 )
 
 const BatchPut = Type.Object({ key: Key, value: Json, ifVersion: Type.Optional(Version) }, closed)
-const BatchDelete = Type.Object({ key: Key, delete: Type.Literal(true), ifVersion: Type.Optional(Version) }, closed)
+const BatchDelete = Type.Object(
+  { key: Key, delete: Type.Literal(true), ifVersion: Type.Optional(Version) },
+  closed,
+)
 
 const BatchRequest = Type.Object(
   {
     writes: Type.Array(Type.Union([BatchPut, BatchDelete]), { maxItems: BATCH_MAX }),
     atomic: Type.Optional(
-      Type.Boolean({ description: 'All or nothing; all keys must be in one partition. A refused frame answers with its problem.' }),
+      Type.Boolean({
+        description:
+          'All or nothing; all keys must be in one partition. A refused frame answers with its problem.',
+      }),
     ),
   },
   closed,
@@ -67,7 +73,9 @@ const BatchReply = Type.Object({
 const GetRequest = Type.Object({ keys: Type.Array(Key, { maxItems: BATCH_MAX }) }, closed)
 export type GetRequest = Type.Static<typeof GetRequest>
 
-const GetReply = Type.Object({ records: Type.Array(orNull(Record_), { description: 'In the order of the keys.' }) })
+const GetReply = Type.Object({
+  records: Type.Array(orNull(Record_), { description: 'In the order of the keys.' }),
+})
 
 const Seal = Type.Object({
   collection: CollectionName,
@@ -96,7 +104,11 @@ const Parked = Type.Object({
 const ResolveRequest = Type.Object(
   {
     with: Type.Union([Type.Literal('delete'), Type.Literal('table')]),
-    version: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The parked version that was looked at.' }),
+    version: Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'The parked version that was looked at.',
+    }),
   },
   closed,
 )
@@ -107,7 +119,12 @@ const Trace = Type.Object({
   key: Key,
   partition: Count,
   front: Type.Object({
-    state: Type.Union([Type.Literal('held'), Type.Literal('absent'), Type.Literal('miss'), Type.Literal('away')]),
+    state: Type.Union([
+      Type.Literal('held'),
+      Type.Literal('absent'),
+      Type.Literal('miss'),
+      Type.Literal('away'),
+    ]),
     version: orNull(Version),
   }),
   journal: Type.Object({ end: Count, landed: Count, pending: Count }),
@@ -157,7 +174,12 @@ export const SCHEMAS = {
 } as const
 
 const timeoutMs = Type.Optional(
-  Type.Integer({ minimum: 0, maximum: WAIT_MS_MAX, default: 5_000, description: 'Bound on the waiting that was asked for.' }),
+  Type.Integer({
+    minimum: 0,
+    maximum: WAIT_MS_MAX,
+    default: 5_000,
+    description: 'Bound on the waiting that was asked for.',
+  }),
 )
 
 /** What the query of a kind of call may hold; everything else is refused. */
@@ -172,14 +194,22 @@ export const QUERIES = {
           description: 'Waits until reads have reached this version; at the deadline catching-up.',
         }),
       ),
-      stale: Type.Optional(Type.Literal('ok', { description: 'Where the front is away, answer from SQL, possibly an older value.' })),
+      stale: Type.Optional(
+        Type.Literal('ok', {
+          description: 'Where the front is away, answer from SQL, possibly an older value.',
+        }),
+      ),
       timeoutMs,
     },
     closed,
   ),
   write: Type.Object(
     {
-      wait: Type.Optional(Type.Literal('landed', { description: 'Answers when the write is in the database; at the deadline with the stage reached.' })),
+      wait: Type.Optional(
+        Type.Literal('landed', {
+          description: 'Answers when the write is in the database; at the deadline with the stage reached.',
+        }),
+      ),
       timeoutMs,
     },
     closed,

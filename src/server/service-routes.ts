@@ -28,13 +28,21 @@ async function status({ tier, bounds }: Call): Promise<HttpReply> {
 
 async function ready({ tier, clock, draining }: Call): Promise<HttpReply> {
   if (draining()) throw new SpillwayError('closed', 'This server is ending; send requests to another one.')
-  const late = (): SpillwayError => new SpillwayError('unavailable', `The stores did not say within ${READY_MS_MAX} ms that they would take a write.`)
+  const late = (): SpillwayError =>
+    new SpillwayError(
+      'unavailable',
+      `The stores did not say within ${READY_MS_MAX} ms that they would take a write.`,
+    )
   await withDeadline(clock, READY_MS_MAX, tier.ready(), late)
   return jsonReply(200, OK)
 }
 
 async function metrics(call: Call): Promise<HttpReply> {
-  return { status: 200, headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }, body: await call.metrics() }
+  return {
+    status: 200,
+    headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' },
+    body: await call.metrics(),
+  }
 }
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'

@@ -47,7 +47,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { tier, host = DEFAULT_HOST, port = DEFAULT_PORT, token, logger, clock } = options
   const { bodyBytesMax = BODY_BYTES_MAX, bodiesBytesMax = BODIES_BYTES_MAX } = options
   if (token === undefined && !isLoopback(host)) {
-    throw new SpillwayError('invalid', `${host} is reachable from other machines: set a token, or take ${DEFAULT_HOST}.`)
+    throw new SpillwayError(
+      'invalid',
+      `${host} is reachable from other machines: set a token, or take ${DEFAULT_HOST}.`,
+    )
   }
   let draining = false
   const handler = createHandler(tier, {

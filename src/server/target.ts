@@ -21,7 +21,11 @@ function decodeEscapes(part: string, what: string): string {
   try {
     return decodeURIComponent(part)
   } catch (cause) {
-    throw new SpillwayError('invalid', `${what} is not percent-encoded UTF-8: every % needs two hex digits, and the bytes must be valid UTF-8.`, { cause })
+    throw new SpillwayError(
+      'invalid',
+      `${what} is not percent-encoded UTF-8: every % needs two hex digits, and the bytes must be valid UTF-8.`,
+      { cause },
+    )
   }
 }
 

@@ -12,13 +12,17 @@ const depthOf = (value: unknown): number =>
 
 test('nesting is measured as JSON means it, whatever the strings contain', () => {
   fc.assert(
-    fc.property(fc.jsonValue({ maxDepth: 6, noUnicodeString: false }), fc.integer({ min: 0, max: 6 }), (value, max) => {
-      // Spaces make even a shallow text longer than `max`, so that the scan runs.
-      const text = bytesOf(`${' '.repeat(10)}${JSON.stringify(value)}`)
-      const tooDeep = depthOf(value) > max
-      if (tooDeep) expect(() => checkNesting(text, max)).toThrow(SpillwayError)
-      else checkNesting(text, max)
-    }),
+    fc.property(
+      fc.jsonValue({ maxDepth: 6, noUnicodeString: false }),
+      fc.integer({ min: 0, max: 6 }),
+      (value, max) => {
+        // Spaces make even a shallow text longer than `max`, so that the scan runs.
+        const text = bytesOf(`${' '.repeat(10)}${JSON.stringify(value)}`)
+        const tooDeep = depthOf(value) > max
+        if (tooDeep) expect(() => checkNesting(text, max)).toThrow(SpillwayError)
+        else checkNesting(text, max)
+      },
+    ),
   )
 })
 
@@ -55,13 +59,17 @@ test('the span of every array item is the text of that item', () => {
 
 test('the span of every member is the text of its value', () => {
   fc.assert(
-    fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()), fc.constantFrom(undefined, 2), (object, indent) => {
-      const bytes = bytesOf(JSON.stringify(object, null, indent))
-      for (const [name, value] of Object.entries(object)) {
-        const text = textOf(bytes, memberOf(bytes, name)) as string
-        expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
-      }
-    }),
+    fc.property(
+      fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
+      fc.constantFrom(undefined, 2),
+      (object, indent) => {
+        const bytes = bytesOf(JSON.stringify(object, null, indent))
+        for (const [name, value] of Object.entries(object)) {
+          const text = textOf(bytes, memberOf(bytes, name)) as string
+          expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
+        }
+      },
+    ),
   )
 })
 

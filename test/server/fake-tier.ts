@@ -69,25 +69,38 @@ export class FakeTier implements Tier {
 
   #check(collection: string, key: string, json: Uint8Array | undefined): void {
     const bytes = Buffer.byteLength(key)
-    if (bytes < 1 || bytes > 512) throw new SpillwayError('invalid', `A key has 1 to 512 bytes; this one has ${bytes}.`)
-    if (!key.isWellFormed() || key === '.' || key === '..') throw new SpillwayError('invalid', 'This is not a key.')
+    if (bytes < 1 || bytes > 512)
+      throw new SpillwayError('invalid', `A key has 1 to 512 bytes; this one has ${bytes}.`)
+    if (!key.isWellFormed() || key === '.' || key === '..')
+      throw new SpillwayError('invalid', 'This is not a key.')
     if (json === undefined) return
-    if (json.length > 2 ** 20) throw new SpillwayError('too-large', `The value has ${json.length} bytes; at most 1048576 are taken (valueBytesMax).`)
+    if (json.length > 2 ** 20)
+      throw new SpillwayError(
+        'too-large',
+        `The value has ${json.length} bytes; at most 1048576 are taken (valueBytesMax).`,
+      )
     checkNesting(json, 512)
     parseJson(json, 512)
     if (this.#sealed.has(collection)) throw new SpillwayError('sealed', `${collection} is sealed.`)
   }
 
-  #write(collection: string, key: string, json: Uint8Array | undefined, ifVersion: number | undefined): Receipt {
+  #write(
+    collection: string,
+    key: string,
+    json: Uint8Array | undefined,
+    ifVersion: number | undefined,
+  ): Receipt {
     this.#check(collection, key, json)
     const rows = this.#collection(collection)
     const current = rows.get(key)
     const version = current?.json === undefined ? 0 : current.version
-    if (ifVersion !== undefined && ifVersion !== version) throw new SpillwayError('version-mismatch', `The record has version ${version}, not ${ifVersion}.`)
+    if (ifVersion !== undefined && ifVersion !== version)
+      throw new SpillwayError('version-mismatch', `The record has version ${version}, not ${ifVersion}.`)
     const fail = this.failNext
     this.failNext = undefined
     if (fail !== undefined && !fail.effect) {
-      if (fail.error.entry !== undefined) this.#entries.set(fail.error.entry, new SpillwayError('void', 'It never counted.'))
+      if (fail.error.entry !== undefined)
+        this.#entries.set(fail.error.entry, new SpillwayError('void', 'It never counted.'))
       throw fail.error
     }
     this.#end += 1
@@ -128,7 +141,16 @@ export class FakeTier implements Tier {
     const row = this.#collection(collection).get(key)
     if (row === undefined) throw new Error('nothing to park')
     const at = '2026-01-02T03:04:05.006Z'
-    this.#parked.set(`${collection}/${key}`, { collection, key, version: row.version, cause, attempts: 1, bytes: row.json?.length ?? 0, at, json: row.json })
+    this.#parked.set(`${collection}/${key}`, {
+      collection,
+      key,
+      version: row.version,
+      cause,
+      attempts: 1,
+      bytes: row.json?.length ?? 0,
+      at,
+      json: row.json,
+    })
   }
 
   records<T>(collection: Collection<T>): Records<T>
@@ -136,23 +158,39 @@ export class FakeTier implements Tier {
   records<T>(of: Collection<T> | string): Records<T> {
     const collection = typeof of === 'string' ? of : of.name
     checkCollectionName(collection)
-    const putJson = async (key: string, json: Uint8Array, { ifVersion }: WriteOptions = {}): Promise<Receipt> => this.#write(collection, key, json, ifVersion)
+    const putJson = async (
+      key: string,
+      json: Uint8Array,
+      { ifVersion }: WriteOptions = {},
+    ): Promise<Receipt> => this.#write(collection, key, json, ifVersion)
     const getJson = async (key: string, options: ReadOptions = {}): Promise<JsonRecord | undefined> => {
       this.#check(collection, key, undefined)
       options.signal?.addEventListener('abort', () => this.aborted.push('get'))
       await this.getGate
       const { atLeast = 0, timeoutMs = 5_000 } = options
-      if (atLeast > this.#end) throw new SpillwayError('invalid', `atLeast is above the end of the journal, ${this.#end}.`)
-      if (atLeast > 0 && this.stage === 'journaled') throw new SpillwayError('catching-up', `Not there after ${timeoutMs} ms.`)
+      if (atLeast > this.#end)
+        throw new SpillwayError('invalid', `atLeast is above the end of the journal, ${this.#end}.`)
+      if (atLeast > 0 && this.stage === 'journaled')
+        throw new SpillwayError('catching-up', `Not there after ${timeoutMs} ms.`)
       const row = this.#collection(collection).get(key)
       return row?.json === undefined ? undefined : { key, version: row.version, json: row.json }
     }
     const typed = (record: JsonRecord | undefined): RecordOf<T> | undefined =>
-      record === undefined ? undefined : { key: record.key, version: record.version, value: decode(record.json) as T }
-    const remove = async (key: string, { ifVersion }: WriteOptions = {}): Promise<Receipt> => this.#write(collection, key, undefined, ifVersion)
+      record === undefined
+        ? undefined
+        : { key: record.key, version: record.version, value: decode(record.json) as T }
+    const remove = async (key: string, { ifVersion }: WriteOptions = {}): Promise<Receipt> =>
+      this.#write(collection, key, undefined, ifVersion)
     const putManyJson = (writes: readonly JsonWrite[]): Promise<(Receipt | SpillwayError)[]> =>
-      Promise.all(writes.map((write) => ('json' in write ? putJson(write.key, write.json, write) : remove(write.key, write)).catch(settled)))
-    const getManyJson = (keys: readonly string[], options?: ReadOptions): Promise<(JsonRecord | undefined)[]> => Promise.all(keys.map((key) => getJson(key, options)))
+      Promise.all(
+        writes.map((write) =>
+          ('json' in write ? putJson(write.key, write.json, write) : remove(write.key, write)).catch(settled),
+        ),
+      )
+    const getManyJson = (
+      keys: readonly string[],
+      options?: ReadOptions,
+    ): Promise<(JsonRecord | undefined)[]> => Promise.all(keys.map((key) => getJson(key, options)))
     return {
       collection,
       putJson,
@@ -170,7 +208,9 @@ export class FakeTier implements Tier {
       getMany: async (keys, options) => (await getManyJson(keys, options)).map(typed),
       putManyJson,
       putMany: (writes: readonly BatchWrite<T>[]) =>
-        putManyJson(writes.map((write) => ('value' in write ? { ...write, json: encode(write.value) } : write))),
+        putManyJson(
+          writes.map((write) => ('value' in write ? { ...write, json: encode(write.value) } : write)),
+        ),
       invalidate: async () => {},
       seal: async (): Promise<SealReceipt> => {
         this.#sealed.add(collection)
@@ -186,7 +226,10 @@ export class FakeTier implements Tier {
           collection,
           key,
           partition: 0,
-          front: row === undefined ? { state: 'miss', version: null } : { state: row.json === undefined ? 'absent' : 'held', version },
+          front:
+            row === undefined
+              ? { state: 'miss', version: null }
+              : { state: row.json === undefined ? 'absent' : 'held', version },
           journal: { end: this.#end, landed: this.#landed, pending: this.#end - this.#landed },
           database: { version: row !== undefined && row.version <= this.#landed ? row.version : null },
           parked: parked === undefined ? null : { version: parked.version, cause: parked.cause },
@@ -234,7 +277,8 @@ export class FakeTier implements Tier {
       return this.#receipt(collection, key, parked.version)
     },
     resolve: async (collection, key, { with: how, version }) => {
-      if (this.#parkedOf(collection, key).version !== version) throw new SpillwayError('version-mismatch', 'Another version is parked.')
+      if (this.#parkedOf(collection, key).version !== version)
+        throw new SpillwayError('version-mismatch', 'Another version is parked.')
       this.#parked.delete(`${collection}/${key}`)
       return this.#write(collection, key, how === 'delete' ? undefined : encode('table'), undefined)
     },

@@ -11,7 +11,11 @@ const path = (key: string, collection = 'forms') => `/v1/records/${collection}/$
 const versionOf = (answer: Answer) => answer.json['version'] as number
 
 function expectProblem(answer: Answer, status: number, code: string, detail = /./): void {
-  expect({ status: answer.status, code: answer.json['code'], type: answer.headers.get('content-type') }).toEqual({
+  expect({
+    status: answer.status,
+    code: answer.json['code'],
+    type: answer.headers.get('content-type'),
+  }).toEqual({
     status,
     code,
     type: 'application/problem+json',
@@ -33,7 +37,12 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       const { send } = await served()
       const put = await send('PUT', path('k'), { body: { a: 1 } })
       expect(put.status).toBe(200)
-      expect(put.json).toEqual({ collection: 'forms', key: 'k', version: expect.any(Number), stage: expect.stringMatching(/visible|landed/) })
+      expect(put.json).toEqual({
+        collection: 'forms',
+        key: 'k',
+        version: expect.any(Number),
+        stage: expect.stringMatching(/visible|landed/),
+      })
       expect(put.headers.get('etag')).toBe(`"${versionOf(put)}"`)
       const got = await send('GET', path('k'))
       expect(got.status).toBe(200)
@@ -45,13 +54,21 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
     test('versions of a key grow', async () => {
       const { send } = await served()
       const versions = []
-      for (let n = 0; n < 5; n += 1) versions.push(versionOf(await send('PUT', path('k'), { body: String(n) })))
+      for (let n = 0; n < 5; n += 1)
+        versions.push(versionOf(await send('PUT', path('k'), { body: String(n) })))
       expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b))
     })
 
     test('a value comes back byte for byte: spaces, escapes, spelling of numbers, big integers, __proto__', async () => {
       const { send } = await served()
-      for (const text of ['  { "n" : 1.00e2,"s":"\\u0041\\ud83d\\ude00é" } ', '12345678901234567890', 'null', '"x"', '[]', '{"__proto__":{"x":1},"a":1,"a":2}']) {
+      for (const text of [
+        '  { "n" : 1.00e2,"s":"\\u0041\\ud83d\\ude00é" } ',
+        '12345678901234567890',
+        'null',
+        '"x"',
+        '[]',
+        '{"__proto__":{"x":1},"a":1,"a":2}',
+      ]) {
         expect((await send('PUT', path('k'), { body: text })).status).toBe(200)
         const { text: answer } = await send('GET', path('k'))
         expect(answer.slice(answer.indexOf('"value":') + '"value":'.length, -1)).toBe(text)
@@ -78,21 +95,32 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       const { send } = await served()
       const first = await send('PUT', path('k'), { body: '1', headers: { 'if-none-match': '*' } })
       expect(first.status).toBe(200)
-      for (const headers of [{ 'if-none-match': '*' }, { 'if-match': '"0"' }, { 'if-match': `"${versionOf(first) + 1}"` }] as Record<string, string>[]) {
+      for (const headers of [
+        { 'if-none-match': '*' },
+        { 'if-match': '"0"' },
+        { 'if-match': `"${versionOf(first) + 1}"` },
+      ] as Record<string, string>[]) {
         expectProblem(await send('PUT', path('k'), { body: '9', headers }), 412, 'version-mismatch')
         expectProblem(await send('DELETE', path('k'), { headers }), 412, 'version-mismatch')
       }
       expect((await send('GET', path('k'))).json['value']).toBe(1)
-      const second = await send('PUT', path('k'), { body: '2', headers: { 'if-match': `"${versionOf(first)}"` } })
+      const second = await send('PUT', path('k'), {
+        body: '2',
+        headers: { 'if-match': `"${versionOf(first)}"` },
+      })
       expect(second.status).toBe(200)
-      expect((await send('DELETE', path('k'), { headers: { 'if-match': `"${versionOf(second)}"` } })).status).toBe(200)
+      expect(
+        (await send('DELETE', path('k'), { headers: { 'if-match': `"${versionOf(second)}"` } })).status,
+      ).toBe(200)
     })
 
     test('of many conditional writes at one version exactly one wins', async () => {
       const { send } = await served()
       const version = versionOf(await send('PUT', path('k'), { body: '0' }))
       const answers = await Promise.all(
-        Array.from({ length: 20 }, (_, n) => send('PUT', path('k'), { body: String(n + 1), headers: { 'if-match': `"${version}"` } })),
+        Array.from({ length: 20 }, (_, n) =>
+          send('PUT', path('k'), { body: String(n + 1), headers: { 'if-match': `"${version}"` } }),
+        ),
       )
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
       expect(answers.filter(({ status }) => status === 412)).toHaveLength(19)
@@ -100,11 +128,38 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
 
     test('conditions that are no single strong version are invalid and write nothing', async () => {
       const { send } = await served()
-      for (const ifMatch of ['*', 'W/"1"', '"1", "2"', '"1","1"', '1', '"x"', '""', '"-1"', '"1.5"', '"99999999999999999"', '"9007199254740993"']) {
-        expectProblem(await send('PUT', path('k'), { body: '1', headers: { 'if-match': ifMatch } }), 400, 'invalid', /If-Match/)
+      for (const ifMatch of [
+        '*',
+        'W/"1"',
+        '"1", "2"',
+        '"1","1"',
+        '1',
+        '"x"',
+        '""',
+        '"-1"',
+        '"1.5"',
+        '"99999999999999999"',
+        '"9007199254740993"',
+      ]) {
+        expectProblem(
+          await send('PUT', path('k'), { body: '1', headers: { 'if-match': ifMatch } }),
+          400,
+          'invalid',
+          /If-Match/,
+        )
       }
-      expectProblem(await send('PUT', path('k'), { body: '1', headers: { 'if-none-match': '"1"' } }), 400, 'invalid', /If-None-Match/)
-      expectProblem(await send('PUT', path('k'), { body: '1', headers: { 'if-none-match': '*', 'if-match': '"0"' } }), 400, 'invalid', /exclude/)
+      expectProblem(
+        await send('PUT', path('k'), { body: '1', headers: { 'if-none-match': '"1"' } }),
+        400,
+        'invalid',
+        /If-None-Match/,
+      )
+      expectProblem(
+        await send('PUT', path('k'), { body: '1', headers: { 'if-none-match': '*', 'if-match': '"0"' } }),
+        400,
+        'invalid',
+        /exclude/,
+      )
       expectProblem(await send('GET', path('k')), 404, 'not-found')
     })
 
@@ -122,7 +177,30 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
 
     test('every key that a URL can carry goes and comes back, alone and in batches', async () => {
       const { send } = await served()
-      const keys = ['__proto__', 'constructor', '😀', 'a/b', '../x', 'a\u0000b', ' ', '%', '%2F', '+', '?a=b#c', '"\\', 'é', '\u{10ffff}', 'batch', 'get', 'a/trace', 'x'.repeat(512), 'é'.repeat(256), '...', '\ufeff', '\r\n']
+      const keys = [
+        '__proto__',
+        'constructor',
+        '😀',
+        'a/b',
+        '../x',
+        'a\u0000b',
+        ' ',
+        '%',
+        '%2F',
+        '+',
+        '?a=b#c',
+        '"\\',
+        'é',
+        '\u{10ffff}',
+        'batch',
+        'get',
+        'a/trace',
+        'x'.repeat(512),
+        'é'.repeat(256),
+        '...',
+        '\ufeff',
+        '\r\n',
+      ]
       for (const [index, key] of keys.entries()) {
         expect((await send('PUT', path(key), { body: String(index) })).status, key).toBe(200)
       }
@@ -144,17 +222,33 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
         }
       }
       const { status, json } = await send('POST', '/v1/records/forms/batch', {
-        body: { writes: [{ key: '', value: 1 }, { key: 'ok', value: 2 }, { key: long, value: 3 }, { key: '..', value: 4 }] },
+        body: {
+          writes: [
+            { key: '', value: 1 },
+            { key: 'ok', value: 2 },
+            { key: long, value: 3 },
+            { key: '..', value: 4 },
+          ],
+        },
       })
       expect(status).toBe(200)
-      expect((json['results'] as { code?: string; stage?: string }[]).map(({ code }) => code)).toEqual(['invalid', undefined, 'invalid', 'invalid'])
+      expect((json['results'] as { code?: string; stage?: string }[]).map(({ code }) => code)).toEqual([
+        'invalid',
+        undefined,
+        'invalid',
+        'invalid',
+      ])
     })
 
     test('bad percent-encoding and invalid UTF-8 in a path are invalid', async () => {
       const { send, raw } = await served()
       for (const key of ['%zz', '%', '%f', '%ff', '%ed%a0%80', '%c0%af', 'a%']) {
         expectProblem(await send('GET', `/v1/records/forms/${key}`), 400, 'invalid', /percent-encoded/)
-        expect(await raw(`PUT /v1/records/forms/${key} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1`)).toMatch(/^HTTP\/1\.1 400 /)
+        expect(
+          await raw(
+            `PUT /v1/records/forms/${key} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1`,
+          ),
+        ).toMatch(/^HTTP\/1\.1 400 /)
       }
     })
 
@@ -169,11 +263,46 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
     test('a body that is empty, broken, not UTF-8 or nested too deep is invalid and writes nothing', async () => {
       const { send } = await served()
       const deep = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
-      const bodies = ['', ' ', '{', '{"a":}', "{'a':1}", 'undefined', '01', '1 2', 'NaN', '"\t"', deep(513), deep(200_000), '['.repeat(200_000), Uint8Array.of(0x22, 0xff, 0x22), Uint8Array.of(0xef, 0xbb, 0xbf, 0x31), Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22)]
+      const bodies = [
+        '',
+        ' ',
+        '{',
+        '{"a":}',
+        "{'a':1}",
+        'undefined',
+        '01',
+        '1 2',
+        'NaN',
+        '"\t"',
+        deep(513),
+        deep(200_000),
+        '['.repeat(200_000),
+        Uint8Array.of(0x22, 0xff, 0x22),
+        Uint8Array.of(0xef, 0xbb, 0xbf, 0x31),
+        Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22),
+      ]
       for (const body of bodies) {
-        expectProblem(await send('PUT', path('k'), { body, headers: { 'content-type': 'application/json' } }), 400, 'invalid')
-        expectProblem(await send('POST', '/v1/records/forms/batch', { body, headers: { 'content-type': 'application/json' } }), 400, 'invalid')
-        expectProblem(await send('POST', '/v1/records/forms/get', { body, headers: { 'content-type': 'application/json' } }), 400, 'invalid')
+        expectProblem(
+          await send('PUT', path('k'), { body, headers: { 'content-type': 'application/json' } }),
+          400,
+          'invalid',
+        )
+        expectProblem(
+          await send('POST', '/v1/records/forms/batch', {
+            body,
+            headers: { 'content-type': 'application/json' },
+          }),
+          400,
+          'invalid',
+        )
+        expectProblem(
+          await send('POST', '/v1/records/forms/get', {
+            body,
+            headers: { 'content-type': 'application/json' },
+          }),
+          400,
+          'invalid',
+        )
       }
       expectProblem(await send('GET', path('k')), 404, 'not-found')
       expect((await send('PUT', path('k'), { body: deep(512) })).status).toBe(200)
@@ -181,27 +310,64 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
 
     test('any content type but JSON is 415; none, or one with a charset of UTF-8, is taken', async () => {
       const { send, raw } = await served()
-      for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', 'application/jsonx', 'multipart/form-data; boundary=x', 'application/problem+json']) {
-        expectProblem(await send('PUT', path('k'), { body: '1', headers: { 'content-type': type } }), 415, 'unsupported-media-type')
-        expectProblem(await send('POST', '/v1/records/forms/batch', { body: '{"writes":[]}', headers: { 'content-type': type } }), 415, 'unsupported-media-type')
+      for (const type of [
+        'text/plain',
+        'application/x-www-form-urlencoded',
+        'application/json; charset=latin1',
+        'application/jsonx',
+        'multipart/form-data; boundary=x',
+        'application/problem+json',
+      ]) {
+        expectProblem(
+          await send('PUT', path('k'), { body: '1', headers: { 'content-type': type } }),
+          415,
+          'unsupported-media-type',
+        )
+        expectProblem(
+          await send('POST', '/v1/records/forms/batch', {
+            body: '{"writes":[]}',
+            headers: { 'content-type': type },
+          }),
+          415,
+          'unsupported-media-type',
+        )
       }
       expectProblem(await send('GET', path('k')), 404, 'not-found')
-      for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json;charset=utf8']) {
-        expect((await send('PUT', path('k'), { body: '1', headers: { 'content-type': type } })).status, type).toBe(type.endsWith('utf8') ? 415 : 200)
+      for (const type of [
+        'application/json',
+        'application/json; charset=utf-8',
+        'Application/JSON;charset="UTF-8"',
+        'application/json;charset=utf8',
+      ]) {
+        expect(
+          (await send('PUT', path('k'), { body: '1', headers: { 'content-type': type } })).status,
+          type,
+        ).toBe(type.endsWith('utf8') ? 415 : 200)
       }
-      expect(await raw('PUT /v1/records/forms/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1')).toMatch(/^HTTP\/1\.1 200 /)
+      expect(
+        await raw(
+          'PUT /v1/records/forms/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1',
+        ),
+      ).toMatch(/^HTTP\/1\.1 200 /)
     })
 
     test('a value above its bound is too-large and the bound is named; the largest is taken', async () => {
       const { send } = await served()
       const text = (bytes: number) => `"${'x'.repeat(bytes - 2)}"`
       expect((await send('PUT', path('k'), { body: text(2 ** 20) })).status).toBe(200)
-      expectProblem(await send('PUT', path('k'), { body: text(2 ** 20 + 1) }), 413, 'too-large', /1048576|1 MiB/)
+      expectProblem(
+        await send('PUT', path('k'), { body: text(2 ** 20 + 1) }),
+        413,
+        'too-large',
+        /1048576|1 MiB/,
+      )
     })
 
     test('an announced body of 100 MB is too-large before it was sent', async () => {
       const { raw } = await served()
-      const answer = await raw(`PUT /v1/records/forms/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${100 * 2 ** 20}\r\n\r\n"x`)
+      const answer = await raw(
+        `PUT /v1/records/forms/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${100 * 2 ** 20}\r\n\r\n"x`,
+      )
       expect(answer).toMatch(/^HTTP\/1\.1 413 /)
       expect(answer).toContain('"code":"too-large"')
     })
@@ -209,7 +375,12 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
     test('unknown query parameters are invalid, name the nearest, and write nothing', async () => {
       const { send } = await served()
       expectProblem(await send('GET', `${path('k')}?atleast=1`), 400, 'invalid', /atLeast/)
-      expectProblem(await send('PUT', `${path('k')}?wiat=landed`, { body: '1' }), 400, 'invalid', /Did you mean wait\?/)
+      expectProblem(
+        await send('PUT', `${path('k')}?wiat=landed`, { body: '1' }),
+        400,
+        'invalid',
+        /Did you mean wait\?/,
+      )
       expectProblem(await send('GET', '/v1/status?verbose'), 400, 'invalid', /takes none/)
       expectProblem(await send('GET', `${path('k')}?__proto__=1`), 400, 'invalid')
       expectProblem(await send('GET', path('k')), 404, 'not-found')
@@ -217,7 +388,20 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
 
     test('query parameters twice, or of another form, are invalid', async () => {
       const { send } = await served()
-      for (const query of ['atLeast=1&atLeast=1', 'atLeast=', 'atLeast=x', 'atLeast=-1', 'atLeast=1.5', 'atLeast=1e3', 'atLeast=99999999999999999', 'stale=yes', 'stale', 'timeoutMs=60001', 'atLeast=%zz', '%ff=1']) {
+      for (const query of [
+        'atLeast=1&atLeast=1',
+        'atLeast=',
+        'atLeast=x',
+        'atLeast=-1',
+        'atLeast=1.5',
+        'atLeast=1e3',
+        'atLeast=99999999999999999',
+        'stale=yes',
+        'stale',
+        'timeoutMs=60001',
+        'atLeast=%zz',
+        '%ff=1',
+      ]) {
         expectProblem(await send('GET', `${path('k')}?${query}`), 400, 'invalid')
       }
       for (const query of ['wait=visible', 'wait', 'wait=landed&timeoutMs=60001', 'stale=ok']) {
@@ -228,7 +412,9 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
     test('atLeast reads the write that gave the version; above the end of the journal it is invalid', async () => {
       const { send } = await served()
       const version = versionOf(await send('PUT', path('k'), { body: '1' }))
-      expect((await send('GET', `${path('k')}?atLeast=${version}&timeoutMs=2000&stale=ok`)).json['value']).toBe(1)
+      expect(
+        (await send('GET', `${path('k')}?atLeast=${version}&timeoutMs=2000&stale=ok`)).json['value'],
+      ).toBe(1)
       expectProblem(await send('GET', `${path('k')}?atLeast=${version + 1_000_000}`), 400, 'invalid')
     })
 
@@ -236,22 +422,43 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       const { send } = await served()
       await send('PUT', path('there'), { body: '0' })
       const { status, json } = await send('POST', '/v1/records/forms/batch', {
-        body: { writes: [{ key: 'a', value: { x: [1] } }, { key: 'there', value: 1, ifVersion: 0 }, { key: 'there', delete: true }, { key: 'b', value: null, ifVersion: 0 }] },
+        body: {
+          writes: [
+            { key: 'a', value: { x: [1] } },
+            { key: 'there', value: 1, ifVersion: 0 },
+            { key: 'there', delete: true },
+            { key: 'b', value: null, ifVersion: 0 },
+          ],
+        },
       })
       expect(status).toBe(200)
       const results = json['results'] as { key?: string; code?: string; status?: number }[]
       expect(results.map(({ key, code }) => key ?? code)).toEqual(['a', 'version-mismatch', 'there', 'b'])
-      expect(results[1]).toMatchObject({ status: 412, type: '/openapi.json#/components/responses/version-mismatch' })
-      const read = await send('POST', '/v1/records/forms/get', { body: { keys: ['b', 'there', 'a', 'never'] } })
+      expect(results[1]).toMatchObject({
+        status: 412,
+        type: '/openapi.json#/components/responses/version-mismatch',
+      })
+      const read = await send('POST', '/v1/records/forms/get', {
+        body: { keys: ['b', 'there', 'a', 'never'] },
+      })
       const records = read.json['records'] as ({ key: string; value: unknown } | null)[]
-      expect(records.map((record) => record && [record.key, record.value])).toEqual([['b', null], null, ['a', { x: [1] }], null])
+      expect(records.map((record) => record && [record.key, record.value])).toEqual([
+        ['b', null],
+        null,
+        ['a', { x: [1] }],
+        null,
+      ])
     })
 
     test('values keep their bytes inside a batch and a multi-get', async () => {
       const { send } = await served()
-      await send('POST', '/v1/records/forms/batch', { body: '{"writes":[{"key":"k","value": { "n" : 1.0 } },{"value":12345678901234567890,"key":"big"}]}' })
+      await send('POST', '/v1/records/forms/batch', {
+        body: '{"writes":[{"key":"k","value": { "n" : 1.0 } },{"value":12345678901234567890,"key":"big"}]}',
+      })
       expect((await send('GET', path('k'))).text).toContain('"value":{ "n" : 1.0 }}')
-      expect((await send('POST', '/v1/records/forms/get', { body: { keys: ['big'] } })).text).toContain('"value":12345678901234567890}]}')
+      expect((await send('POST', '/v1/records/forms/get', { body: { keys: ['big'] } })).text).toContain(
+        '"value":12345678901234567890}]}',
+      )
     })
 
     test('an atomic batch is all or nothing, and its refusal is the answer', async () => {
@@ -265,15 +472,30 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
 
     test('a batch of 1,000 is taken, of 0 too; 1,001 is invalid and writes nothing', async () => {
       const { send } = await served()
-      const writes = (count: number) => ({ writes: Array.from({ length: count }, (_, n) => ({ key: `k${n}`, value: n })) })
-      expectProblem(await send('POST', '/v1/records/forms/batch', { body: writes(1_001) }), 400, 'invalid', /1,?000/)
+      const writes = (count: number) => ({
+        writes: Array.from({ length: count }, (_, n) => ({ key: `k${n}`, value: n })),
+      })
+      expectProblem(
+        await send('POST', '/v1/records/forms/batch', { body: writes(1_001) }),
+        400,
+        'invalid',
+        /1,?000/,
+      )
       expectProblem(await send('GET', path('k0')), 404, 'not-found')
       const full = await send('POST', '/v1/records/forms/batch', { body: writes(1_000) })
-      expect((full.json['results'] as { stage: string }[]).every(({ stage }) => stage !== undefined)).toBe(true)
-      expect((await send('POST', '/v1/records/forms/batch', { body: { writes: [] } })).json).toEqual({ results: [] })
+      expect((full.json['results'] as { stage: string }[]).every(({ stage }) => stage !== undefined)).toBe(
+        true,
+      )
+      expect((await send('POST', '/v1/records/forms/batch', { body: { writes: [] } })).json).toEqual({
+        results: [],
+      })
       const keys = Array.from({ length: 1_001 }, (_, n) => `k${n}`)
       expectProblem(await send('POST', '/v1/records/forms/get', { body: { keys } }), 400, 'invalid', /1,?000/)
-      expect((await send('POST', '/v1/records/forms/get', { body: { keys: keys.slice(0, 1_000) } })).json['records']).toHaveLength(1_000)
+      expect(
+        (await send('POST', '/v1/records/forms/get', { body: { keys: keys.slice(0, 1_000) } })).json[
+          'records'
+        ],
+      ).toHaveLength(1_000)
     })
 
     test('a batch of another form is invalid, names the place, and writes nothing', async () => {
@@ -290,14 +512,24 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
         ['{"writes":[],"atomc":true}', /atomc is not known/],
       ]
       for (const [body, detail] of bodies) {
-        expectProblem(await send('POST', '/v1/records/forms/batch', { body, headers: { 'content-type': 'application/json' } }), 400, 'invalid', detail)
+        expectProblem(
+          await send('POST', '/v1/records/forms/batch', {
+            body,
+            headers: { 'content-type': 'application/json' },
+          }),
+          400,
+          'invalid',
+          detail,
+        )
       }
       expectProblem(await send('GET', path('a')), 404, 'not-found')
     })
 
     test('a lone surrogate in a key is invalid for that write', async () => {
       const { send } = await served()
-      const { json } = await send('POST', '/v1/records/forms/batch', { body: '{"writes":[{"key":"\\ud800","value":1},{"key":"k","value":"\\ud83d\\ude00"}]}' })
+      const { json } = await send('POST', '/v1/records/forms/batch', {
+        body: '{"writes":[{"key":"\\ud800","value":1},{"key":"k","value":"\\ud83d\\ude00"}]}',
+      })
       expect((json['results'] as { code?: string }[]).map(({ code }) => code)).toEqual(['invalid', undefined])
     })
 
@@ -306,7 +538,10 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       await send('PUT', path('k'), { body: '1' })
       const seal = await send('POST', '/v1/collections/forms/seal')
       expect(seal.status).toBe(200)
-      expect(seal.json).toEqual({ collection: 'forms', positions: expect.arrayContaining([expect.any(Number)]) })
+      expect(seal.json).toEqual({
+        collection: 'forms',
+        positions: expect.arrayContaining([expect.any(Number)]),
+      })
       expectProblem(await send('PUT', path('k'), { body: '2' }), 409, 'sealed')
       expect((await send('GET', path('k'))).json['value']).toBe(1)
       expect((await send('PUT', path('k', 'others'), { body: '2' })).status).toBe(200)
@@ -317,8 +552,21 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       const version = versionOf(await send('PUT', path('a/b'), { body: '1' }))
       const { status, json } = await send('GET', `${path('a/b')}/trace`)
       expect(status).toBe(200)
-      expect(json).toMatchObject({ collection: 'forms', key: 'a/b', front: { state: 'held', version }, parked: null })
-      expect(Object.keys(json).sort()).toEqual(['collection', 'database', 'front', 'journal', 'key', 'parked', 'partition'])
+      expect(json).toMatchObject({
+        collection: 'forms',
+        key: 'a/b',
+        front: { state: 'held', version },
+        parked: null,
+      })
+      expect(Object.keys(json).sort()).toEqual([
+        'collection',
+        'database',
+        'front',
+        'journal',
+        'key',
+        'parked',
+        'partition',
+      ])
     })
 
     test('the status has the ledger, exact, and all bounds', async () => {
@@ -339,7 +587,11 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       expect((await send('GET', '/v1/parked')).json).toEqual({ items: [], next: null })
       expectProblem(await send('GET', '/v1/parked/forms/k'), 404, 'not-found')
       expectProblem(await send('POST', '/v1/parked/forms/k/retry'), 404, 'not-found')
-      expectProblem(await send('POST', '/v1/parked/forms/k/resolve', { body: { with: 'delete', version: 1 } }), 404, 'not-found')
+      expectProblem(
+        await send('POST', '/v1/parked/forms/k/resolve', { body: { with: 'delete', version: 1 } }),
+        404,
+        'not-found',
+      )
     })
 
     test('an entry that is none is refused', async () => {
@@ -351,7 +603,8 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
     test('the probes answer, and metrics are Prometheus text with the ledger', async () => {
       const { send } = await served()
       await send('PUT', path('k'), { body: '1' })
-      for (const probe of ['/livez', '/readyz']) expect((await send('GET', probe)).json).toEqual({ status: 'ok' })
+      for (const probe of ['/livez', '/readyz'])
+        expect((await send('GET', probe)).json).toEqual({ status: 'ok' })
       const { headers, text } = await send('GET', '/metrics')
       expect(headers.get('content-type')).toContain('text/plain')
       expect(text).toMatch(/^spillway_writes_total\{outcome="(visible|landed)"\} 1$/m)

@@ -35,13 +35,18 @@ export async function serve(tier: Tier, options: Partial<ServerOptions> = {}): P
   }
 }
 
-export async function send(url: string, method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Answer> {
+export async function send(
+  url: string,
+  method: string,
+  path: string,
+  { headers = {}, body }: Sent = {},
+): Promise<Answer> {
   const isValue = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array)
   const bytes = isValue ? JSON.stringify(body) : body
   const reply = await fetch(url + path, {
     method,
     headers: { ...(bytes === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(bytes === undefined ? {} : { body: bytes as BodyInit }),
+    ...(bytes === undefined ? {} : { body: bytes as Uint8Array<ArrayBuffer> | string }),
   })
   const text = await reply.text()
   return {
