@@ -23,7 +23,7 @@ import type { World } from './world.ts'
 
 const DUMPS_MAX = 8
 
-class FusedPartition {
+export class FusedPartition {
   readonly state: FrontPartition
   log: StoredEntry[] = []
   trimmedThrough = 0
@@ -45,13 +45,17 @@ class FusedPartition {
   }
 }
 
-class FusedServer {
+export class FusedServer {
   readonly identity: string
   readonly partitions: FusedPartition[]
 
   constructor(identity: string, partitions: FusedPartition[]) {
     this.identity = identity
     this.partitions = partitions
+  }
+
+  at(partition: number): FrontPartition {
+    return (this.partitions[partition] as FusedPartition).state
   }
 }
 
@@ -69,12 +73,19 @@ export class FakeFused {
   #dumps: FusedPartition[][] = []
   #identities = 0
   readonly #histories: StoredEntry[][]
+  /** Of a failover: gone from the stream, and lost unless the database turns out to have landed them. */
+  readonly #missing: StoredEntry[][]
+  /** Gone for good: no raise found them anywhere. */
+  readonly lost: StoredEntry[] = []
+  /** Entries that a recovery threw away although the stream still had them. */
+  readonly discarded: StoredEntry[] = []
   weather: Weather = FAIR
   full = false
 
   constructor(options: FakeFusedOptions) {
     this.#options = options
     this.#histories = Array.from({ length: options.partitions }, () => [])
+    this.#missing = Array.from({ length: options.partitions }, () => [])
     const ageMax = options.ageMax ?? AGE_MAX
     this.#server = new FusedServer(
       this.#nextIdentity(),
@@ -92,12 +103,8 @@ export class FakeFused {
     return this.#histories[partition] as StoredEntry[]
   }
 
-  partition(partition: number): FrontPartition {
-    return this.#at(partition).state
-  }
-
-  get identity(): string {
-    return this.#server.identity
+  get server(): FusedServer {
+    return this.#server
   }
 
   dump(): void {
@@ -105,8 +112,8 @@ export class FakeFused {
     if (this.#dumps.length > DUMPS_MAX) this.#dumps.shift()
   }
 
-  /** The promotion of a replica: one that had everything, or one that lagged. Lost entries are returned. */
-  failover(lagging: boolean): StoredEntry[] {
+  /** The promotion of a replica: one that had everything, or one that lagged. */
+  failover(lagging: boolean): void {
     const { world } = this.#options
     const dump = lagging && this.#dumps.length > 0 ? world.pick(this.#dumps) : this.#server.partitions
     this.#server = new FusedServer(
@@ -115,12 +122,26 @@ export class FakeFused {
     )
     // Older dumps belong to a past that this server never had.
     this.#dumps = []
-    return this.#server.partitions.flatMap((one, partition) => {
+    this.#server.partitions.forEach((one, partition) => {
       const all = this.#histories[partition] as StoredEntry[]
-      const end = one.log.at(-1)?.offset ?? one.trimmedThrough
+      const end = endOf(one)
       const cut = all.findIndex((stored) => stored.offset > end)
-      return cut < 0 ? [] : all.splice(cut)
+      if (cut >= 0) this.#missing[partition]?.unshift(...all.splice(cut))
     })
+  }
+
+  /**
+   * The database has begun a generation: what it had landed by then counts, wherever the stream has it or not;
+   * the rest of what is missing is lost.
+   */
+  raised(partition: number, landed: number, kept: boolean): void {
+    const all = this.#histories[partition] as StoredEntry[]
+    const missing = (this.#missing[partition] as StoredEntry[]).splice(0)
+    all.push(...missing.filter((stored) => stored.offset <= landed))
+    this.lost.push(...missing.filter((stored) => stored.offset > landed))
+    if (kept) return
+    const cut = all.findIndex((stored) => stored.offset > landed)
+    if (cut >= 0) this.discarded.push(...all.splice(cut))
   }
 
   #at(partition: number): FusedPartition {
@@ -189,6 +210,8 @@ export class FakeFused {
     if (!keep || at.state.mark === undefined) {
       at.state.discard()
       at.state.start(fold)
+      at.trimmedThrough = Math.max(endOf(at), fold.mark.offset)
+      at.log = []
     }
     at.generation = generation
     at.openedFor = this.#server.identity
@@ -256,4 +279,8 @@ export class FakeFused {
         link.call('openGeneration', 'recover', () => this.#openGeneration(partition, generation, keep, fold)),
     }
   }
+}
+
+function endOf(partition: FusedPartition): number {
+  return partition.log.at(-1)?.offset ?? partition.trimmedThrough
 }

@@ -1,0 +1,379 @@
+/**
+ * What the clients of a run do: a few of them, in closed loops, on so few keys that they keep getting in each
+ * other's way. Every value names the operation that wrote it, so that every read tells which write it saw.
+ */
+import { SpillwayError, isSpillwayError } from '../errors.ts'
+import type { Cluster, SimNode } from './cluster.ts'
+import type { AskedWrite, History, ReadOp, SettleOp, WriteOp, WriteOutcome } from './history.ts'
+import type { SimProcess } from './process.ts'
+import type { Receipt, Subject } from './subject.ts'
+import type { World } from './world.ts'
+
+export interface WorkloadOptions {
+  readonly world: World
+  readonly cluster: Cluster
+  readonly history: History
+  readonly clients: number
+  /** Operations of all clients together. */
+  readonly operations: number
+  readonly keys: WorkloadKeys
+  /** Sealed once, somewhere in the second half. */
+  readonly sealed: string | undefined
+  readonly thinkMs: number
+  readonly poison: number
+}
+
+/** Keys of one inner list share a partition, so that frames can hold them. */
+export type WorkloadKeys = readonly { readonly collection: string; readonly keys: readonly (readonly string[])[] }[]
+
+const LOST = Symbol('lost')
+
+/** Codes that tell that nothing has happened. */
+const NOTHING = new Set(['overloaded', 'unavailable', 'catching-up', 'recovering', 'fenced', 'closed', 'invalid', 'too-large'])
+
+export class Workload {
+  readonly #options: WorkloadOptions
+  /** The clients live outside: no fault of the simulation touches them. */
+  readonly #outside: SimProcess
+  readonly #unsettled: WriteOp[] = []
+  #numbers = 0
+  #started = 0
+  #running = 0
+  #settling = 0
+  /** What clients wait for now, for the report of a run that hangs. */
+  readonly waits = new Map<number, string>()
+
+  constructor(options: WorkloadOptions, outside: SimProcess) {
+    this.#options = options
+    this.#outside = outside
+  }
+
+  start(): void {
+    for (let client = 0; client < this.#options.clients; client += 1) {
+      this.#running += 1
+      void this.#client(client).finally(() => {
+        this.#running -= 1
+      })
+    }
+  }
+
+  /** All operations were started and have ended; outcomes may still be settled. */
+  get idle(): boolean {
+    return this.#running === 0
+  }
+
+  get finished(): boolean {
+    return this.#running === 0 && this.#settling === 0
+  }
+
+  /** Asks again for every outcome that is still unknown. */
+  settleAll(): void {
+    for (const op of this.#unsettled.splice(0)) {
+      this.#settling += 1
+      void this.#settle(op).finally(() => {
+        this.#settling -= 1
+      })
+    }
+  }
+
+  /** What is parked lands, if the database takes it now. */
+  retryParked(): void {
+    this.#settling += 1
+    void this.#retryParked().finally(() => {
+      this.#settling -= 1
+    })
+  }
+
+  async #client(client: number): Promise<void> {
+    const { world, operations, thinkMs } = this.#options
+    const known = new Map<string, number>()
+    while (this.#started < operations) {
+      this.#started += 1
+      const node = await this.#node(client)
+      const number = (this.#numbers += 1)
+      this.waits.set(number, `client ${client} at ${node.name}`)
+      try {
+        await this.#act(node, known, number)
+      } catch (error) {
+        this.#options.history.bugs.push(`operation ${number} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      }
+      this.waits.delete(number)
+      await this.#outside.clock.sleep(world.between(0, thinkMs * 2))
+    }
+  }
+
+  /** Mostly the client's own process, now and then another. */
+  async #node(client: number): Promise<SimNode> {
+    const { world, cluster } = this.#options
+    for (;;) {
+      const own = cluster.nodes[client % cluster.nodes.length] as SimNode
+      const { up } = cluster
+      if (own.subject !== undefined && !world.chance(0.2)) return own
+      if (up.length > 0) return world.pick(up)
+      await this.#outside.clock.sleep(20)
+    }
+  }
+
+  #act(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
+    const { world, sealed, operations } = this.#options
+    if (sealed !== undefined && this.#started === Math.floor(operations * 0.7)) return this.#seal(node, sealed)
+    const dice = world.random.integer(100)
+    if (dice < 20) return this.#put(node, known, number, undefined)
+    if (dice < 35) return this.#put(node, known, number, 'condition')
+    if (dice < 41) return this.#delete(node, known, number, false)
+    if (dice < 46) return this.#delete(node, known, number, true)
+    if (dice < 54) return this.#frame(node, known, number)
+    if (dice < 58) return this.#many(node, known, number)
+    if (dice < 66) return this.#update(node, known, number)
+    if (dice < 80) return this.#get(node, known, number, false)
+    if (dice < 91) return this.#get(node, known, number, true)
+    if (dice < 96) return this.#getMany(node, known, number)
+    if (dice < 98) return this.#invalidate(node)
+    return this.#parked(node)
+  }
+
+  #any(): { collection: string; key: string; group: readonly string[] } {
+    const { world, keys } = this.#options
+    const { collection, keys: groups } = world.pick(keys)
+    const group = world.pick(groups)
+    return { collection, key: world.pick(group), group }
+  }
+
+  #text(number: number, part: number, mayPoison = true): string {
+    const poison = mayPoison && this.#options.world.chance(this.#options.poison)
+    return poison ? `{"op":${number},"part":${part},"poison":true}` : `{"op":${number},"part":${part}}`
+  }
+
+  #condition(known: Map<string, number>, name: string): number {
+    const { world } = this.#options
+    const last = known.get(name) ?? 0
+    const dice = world.random.integer(10)
+    if (dice < 6) return last
+    if (dice < 9) return 0
+    return Math.max(0, last - world.random.integer(3))
+  }
+
+  async #put(node: SimNode, known: Map<string, number>, number: number, how: 'condition' | undefined): Promise<void> {
+    const { collection, key } = this.#any()
+    const ifVersion = how === undefined ? undefined : this.#condition(known, `${collection}\n${key}`)
+    const text = this.#text(number, 0)
+    await this.#write(node, known, number, [{ collection, key, text, ifVersion }])
+  }
+
+  async #delete(node: SimNode, known: Map<string, number>, number: number, conditional: boolean): Promise<void> {
+    const { collection, key } = this.#any()
+    const ifVersion = conditional ? this.#condition(known, `${collection}\n${key}`) : undefined
+    await this.#write(node, known, number, [{ collection, key, text: undefined, ifVersion }])
+  }
+
+  async #frame(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
+    const { world } = this.#options
+    const { collection, group } = this.#any()
+    const conditional = world.chance(0.4)
+    const writes = group.slice(0, 2 + world.random.integer(2)).map((key, part): AskedWrite => {
+      const text = world.chance(0.85) ? this.#text(number, part) : undefined
+      const ifVersion = conditional && world.chance(0.5) ? this.#condition(known, `${collection}\n${key}`) : undefined
+      return { collection, key, text, ifVersion }
+    })
+    await this.#write(node, known, number, writes)
+  }
+
+  /** Writes of one call that are on their own: each has its own outcome. */
+  async #many(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
+    const { collection } = this.#any()
+    const { history, world } = this.#options
+    const asked = this.#options.keys
+      .filter((one) => one.collection === collection)
+      .flatMap((one) => one.keys.flat())
+      .slice(0, 3)
+    const ops = asked.map((key, part) => {
+      const writes = [{ collection, key, text: this.#text(number, part), ifVersion: undefined }]
+      return history.add(newWrite(number, node, world.now, writes))
+    })
+    await Promise.all(
+      ops.map(async (op) => {
+        const result = await this.#call(node, (subject) => subject.write(op.writes))
+        this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
+      }),
+    )
+  }
+
+  async #update(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
+    const { history, world } = this.#options
+    const { collection, key } = this.#any()
+    let tries = 0
+    const op: WriteOp = history.add({ ...newWrite(number, node, world.now, []), retried: true })
+    const result = await this.#call(node, (subject) =>
+      subject.update({ collection, key }, () => {
+        const text = this.#text(number, tries)
+        tries += 1
+        op.writes = [{ collection, key, text, ifVersion: undefined }]
+        return text
+      }),
+    )
+    this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
+  }
+
+  async #write(node: SimNode, known: Map<string, number>, number: number, writes: readonly AskedWrite[]): Promise<void> {
+    const { history, world } = this.#options
+    const op = history.add(newWrite(number, node, world.now, writes))
+    const result = await this.#call(node, (subject) => subject.write(writes))
+    this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
+    if (result.ok && world.chance(0.1)) await this.#landed(node, writes[0] as AskedWrite, result.value)
+  }
+
+  async #landed(node: SimNode, write: AskedWrite, receipt: Receipt): Promise<void> {
+    const result = await this.#call(node, (subject) => subject.landed(write, receipt.versions[0] as number, 500))
+    if (!result.ok && !isSpillwayError(result.error, 'parked')) this.#failure(result.error)
+  }
+
+  #ended(op: WriteOp, outcome: WriteOutcome, known: Map<string, number>): void {
+    const { world } = this.#options
+    op.end = world.now
+    op.outcome = outcome
+    if (outcome.kind === 'receipt') {
+      op.writes.forEach((write, index) => {
+        known.set(`${write.collection}\n${write.key}`, write.text === undefined ? 0 : (outcome.versions[index] as number))
+      })
+    }
+    if (outcome.kind !== 'unknown' || outcome.entry === undefined) return
+    if (world.chance(0.6)) {
+      this.#settling += 1
+      void this.#outside.clock
+        .sleep(world.chance(0.5) ? 0 : world.between(0, 3_000))
+        .then(() => this.#settle(op))
+        .finally(() => {
+          this.#settling -= 1
+        })
+    } else this.#unsettled.push(op)
+  }
+
+  async #settle(of: WriteOp): Promise<void> {
+    const { world, history } = this.#options
+    const { outcome } = of
+    if (outcome?.kind !== 'unknown' || outcome.entry === undefined) return
+    const entry = outcome.entry
+    for (let tries = 0; tries < 20; tries += 1) {
+      const node = await this.#node(world.random.integer(100))
+      const op: SettleOp = history.add({ kind: 'settle', number: of.number, process: node.name, start: world.now, end: world.now, of, outcome: undefined })
+      const result = await this.#call(node, (subject) => subject.settle(entry))
+      op.end = world.now
+      op.outcome = result.ok ? receiptOf(result.value) : isSpillwayError(result.error, 'void') ? { kind: 'void' } : this.#failure(result.error)
+      const { kind } = op.outcome
+      // Sometimes it is asked again, elsewhere: the answer has to be the same.
+      if ((kind === 'receipt' || kind === 'void' || kind === 'refused') && world.chance(0.7)) return
+      await this.#outside.clock.sleep(world.between(10, 500))
+    }
+  }
+
+  async #get(node: SimNode, known: Map<string, number>, number: number, exact: boolean): Promise<void> {
+    const { collection, key } = this.#any()
+    const version = known.get(`${collection}\n${key}`)
+    const atLeast = exact && version !== undefined && version > 0 ? version : undefined
+    const op = this.#newRead(node, number, collection, [key], atLeast)
+    const result = await this.#call(node, (subject) => subject.get(collection, [key], atLeast))
+    this.#readEnded(op, result, known)
+  }
+
+  async #getMany(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
+    const { collection } = this.#any()
+    const keys = this.#options.keys.filter((one) => one.collection === collection).flatMap((one) => one.keys.flat())
+    const op = this.#newRead(node, number, collection, keys, undefined)
+    this.#readEnded(op, await this.#call(node, (subject) => subject.get(collection, keys, undefined)), known)
+  }
+
+  #newRead(node: SimNode, number: number, collection: string, keys: readonly string[], atLeast: number | undefined): ReadOp {
+    const { now } = this.#options.world
+    return this.#options.history.add({ kind: 'read', number, process: node.name, start: now, end: now, collection, keys, atLeast, outcome: undefined, code: undefined })
+  }
+
+  #readEnded(op: ReadOp, result: Result<readonly ({ readonly version: number; readonly text: string } | undefined)[]>, known: Map<string, number>): void {
+    op.end = this.#options.world.now
+    if (!result.ok) {
+      op.code = isSpillwayError(result.error) ? result.error.code : undefined
+      if (result.error !== LOST) this.#failure(result.error)
+      return
+    }
+    op.outcome = result.value
+    op.keys.forEach((key, index) => known.set(`${op.collection}\n${key}`, op.outcome?.[index]?.version ?? 0))
+  }
+
+  async #seal(node: SimNode, collection: string): Promise<void> {
+    const result = await this.#call(node, (subject) => subject.seal(collection))
+    if (!result.ok) this.#failure(result.error)
+  }
+
+  async #invalidate(node: SimNode): Promise<void> {
+    const { collection, key } = this.#any()
+    const result = await this.#call(node, (subject) => subject.invalidate({ collection, key }))
+    if (!result.ok) this.#failure(result.error)
+  }
+
+  async #parked(node: SimNode): Promise<void> {
+    const { world, history } = this.#options
+    const listed = await this.#call(node, (subject) => subject.parked())
+    if (!listed.ok) {
+      this.#failure(listed.error)
+      return
+    }
+    if (listed.value.length === 0) return
+    const item = world.pick(listed.value)
+    const dice = world.random.integer(3)
+    if (dice > 0) history.resolved.add(`${item.collection}\n${item.key}`)
+    const result = await this.#call(node, (subject) =>
+      dice === 0 ? subject.retry(item) : subject.resolve(item, dice === 1 ? 'delete' : 'table'),
+    )
+    if (!result.ok && !isSpillwayError(result.error, 'not-found') && !isSpillwayError(result.error, 'parked')) this.#failure(result.error)
+  }
+
+  async #retryParked(): Promise<void> {
+    for (let tries = 0; tries < 50; tries += 1) {
+      const node = await this.#node(0)
+      const listed = await this.#call(node, (subject) => subject.parked())
+      if (listed.ok && listed.value.length === 0) return
+      const items = listed.ok ? listed.value : []
+      for (const item of items) await this.#call(node, (subject) => subject.retry(item))
+      await this.#outside.clock.sleep(50)
+    }
+  }
+
+  /** Runs in the node's process; `LOST` when it dies before it answers. */
+  #call<T>(node: SimNode, run: (subject: Subject) => Promise<T>): Promise<Result<T>> {
+    const { subject } = node
+    if (subject === undefined) return Promise.resolve({ ok: false, error: LOST })
+    return new Promise((resolve) => {
+      node.onDeath(() => resolve({ ok: false, error: LOST }))
+      const start = async (): Promise<void> => {
+        try {
+          resolve({ ok: true, value: await run(subject) })
+        } catch (error) {
+          resolve({ ok: false, error })
+        }
+      }
+      // A paused process is not called: the request waits in its socket.
+      node.process.deliver(() => void start())
+    })
+  }
+
+  #failure(error: unknown): WriteOutcome {
+    if (error === LOST) return { kind: 'lost' }
+    if (!(error instanceof SpillwayError)) {
+      this.#options.history.bugs.push(`a caller got ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      return { kind: 'unknown', entry: undefined }
+    }
+    if (error.code === 'version-mismatch' || error.code === 'sealed') return { kind: 'refused', code: error.code }
+    if (error.code === 'outcome-unknown') return { kind: 'unknown', entry: error.entry }
+    if (!NOTHING.has(error.code)) this.#options.history.bugs.push(`a caller got ${error.stack ?? error.message}`)
+    return { kind: 'rejected', code: error.code }
+  }
+}
+
+type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+
+function newWrite(number: number, node: SimNode, now: number, writes: readonly AskedWrite[]): WriteOp {
+  return { kind: 'write', number, process: node.name, start: now, end: now, writes, outcome: undefined, retried: false }
+}
+
+function receiptOf({ versions, stage }: Receipt): WriteOutcome {
+  return { kind: 'receipt', versions, stage }
+}
