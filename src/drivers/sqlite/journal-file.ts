@@ -393,7 +393,9 @@ function opened(path: string): SqliteConnection {
     if (made !== undefined) syncDirectory(dirname(made))
     return openSqlite(path)
   } catch (error) {
-    throw journalError(path, error)
+    throw new SpillwayError('unavailable', `The journal ${path} cannot be opened: ${String(error)}`, {
+      cause: error,
+    })
   }
 }
 
@@ -514,6 +516,8 @@ function journalError(path: string, error: unknown): unknown {
   switch (error.primaryCode) {
     case 'SQLITE_NOTADB':
     case 'SQLITE_CORRUPT':
+    // The statements are fixed: an error in one means that tables are not as they were made.
+    case 'SQLITE_ERROR':
       return new SpillwayError(
         'journal-mismatch',
         `The journal ${path} is damaged or no SQLite file: ${error.message}. Nothing is skipped: restore the file.`,

@@ -11,6 +11,10 @@ export interface JournalInit {
   readonly newIdentity: string
 }
 
+export interface OpenAnswer {
+  readonly bytes: number
+}
+
 /** Numbers per section of `AppendCall.sections`: partition, entries, where its bytes begin, how many. */
 export const SECTION_FIELDS = 4
 

@@ -30,6 +30,7 @@ import type {
   AppendCall,
   AtCall,
   JournalInit,
+  OpenAnswer,
   ReadAnswer,
   ReadCall,
   TrimAnswer,
@@ -60,9 +61,14 @@ export interface SqliteJournalOptions {
 export async function openSqliteJournal(options: SqliteJournalOptions): Promise<Journal> {
   const { partitions, bytesMax = BYTES_MAX, random = systemRandom } = options
   const init: JournalInit = { path: resolve(options.path), partitions, bytesMax, newIdentity: random.id() }
-  const worker = await startWorker(new URL('./journal-worker.ts', import.meta.url), init)
-  const { bytes } = await worker.call<{ bytes: number }>('open', undefined)
-  return new SqliteJournal(worker, init, bytes)
+  const worker = await startWorker(new URL('./journal-worker.ts', import.meta.url), undefined)
+  try {
+    const { bytes } = await worker.call<OpenAnswer>('open', init)
+    return new SqliteJournal(worker, init, bytes)
+  } catch (error) {
+    await worker.terminate()
+    throw error
+  }
 }
 
 class SqliteJournal implements Journal {
