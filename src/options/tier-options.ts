@@ -36,6 +36,8 @@ export interface TierOptions {
   readonly role?: 'all' | 'api' | 'lander'
   /** Where the library tells what happens; default: nowhere. */
   readonly logger?: Logger
+  /** For tests of tests only: acknowledges before the journal has it, to show that a proof finds it. */
+  readonly sabotage?: 'ack-before-journal'
 }
 
 export interface Logger {
@@ -134,6 +136,13 @@ export const TIER_OPTIONS = {
     placeholder: 'role',
     meaning:
       'Which loops run here: all, api (takes requests, does not land) or lander (lands, takes no requests).',
+  },
+  sabotage: {
+    kind: 'choice',
+    choices: ['ack-before-journal'],
+    placeholder: 'how',
+    hidden: true,
+    meaning: 'For tests of tests only: acknowledges before the journal has it.',
   },
 } as const satisfies OptionTable
 

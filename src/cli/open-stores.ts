@@ -1,0 +1,35 @@
+/**
+ * Opening the stores for a verb, and how a refusal to open them becomes an exit code.
+ */
+import { isSpillwayError } from '../errors.ts'
+import { open } from '../index.ts'
+import { requireDataFolder } from './data-folder.ts'
+import { EXIT, VerbFailure } from './exit-code.ts'
+import { settingsOf } from './settings.ts'
+import { withProgress } from './terminal/progress.ts'
+import type { Tier, TierOptions } from '../index.ts'
+import type { ServeSettings } from '../options/serve-options.ts'
+import type { Invocation } from './verb.ts'
+
+/** Opens a tier. A folder that another process has open is a conflict, not a store that does not answer. */
+export async function openTier(invocation: Invocation, options: TierOptions): Promise<Tier> {
+  try {
+    return await withProgress(
+      invocation.terminal,
+      () => 'opening journal and database',
+      () => open(options),
+    )
+  } catch (error) {
+    if (isSpillwayError(error, 'unavailable') && error.detail.includes('is in use by')) {
+      throw new VerbFailure(EXIT.conflict, error.detail, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** The settings of a verb that only looks: a data folder that is not there is not made. */
+export async function existingStores(invocation: Invocation): Promise<ServeSettings> {
+  const settings = await settingsOf(invocation)
+  if (settings.data !== undefined) requireDataFolder(settings.data)
+  return settings
+}

@@ -1,0 +1,94 @@
+/**
+ * Disks that are full or may only be read, under real processes. Mounts small file systems and starts servers of
+ * another user, so that it needs root.
+ */
+import { chmodSync, chownSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { checkAllLands, checkWritesGoOn } from '../scenarios/database-away.ts'
+import { verdictOn } from '../scenarios/judged.ts'
+import { Clients } from '../scenarios/load.ts'
+import { Sandbox, drained, until, wait } from '../scenarios/sandbox.ts'
+import { serve } from '../scenarios/served.ts'
+
+let sandbox: Sandbox
+beforeEach(() => {
+  sandbox = new Sandbox()
+})
+afterEach(() => sandbox.close())
+
+test(
+  'a full disk under the database: writes go on and land when there is room',
+  { timeout: 60_000 },
+  async () => {
+    const small = sandbox.smallDisk('small', 2 ** 20)
+    const data = sandbox.make('journal')
+    const clients = new Clients({ padBytes: 2_000 })
+    const sql = join(small.folder, 'app.db')
+    const server = await serve({
+      args: ['--journal', `sqlite:${join(data, 'journal.db')}`, '--database', `sqlite:${sql}`],
+    })
+    await checkWritesGoOn(server, clients)
+    small.resize(256 * 2 ** 20)
+    await checkAllLands(sandbox, server, clients, sql)
+  },
+)
+
+test(
+  'a full disk under the journal: writes are turned away, none that was acknowledged is lost, and it goes on',
+  { timeout: 60_000 },
+  async () => {
+    const small = sandbox.smallDisk('small', 2 * 2 ** 20)
+    const data = sandbox.make('database')
+    const clients = new Clients({ padBytes: 4_000 })
+    const sql = join(data, 'app.db')
+    const args = ['--journal', `sqlite:${join(small.folder, 'journal.db')}`, '--database', `sqlite:${sql}`]
+    const server = await serve({ args })
+    const load = clients.run(server.url)
+    await until('a write was turned away', () =>
+      clients.events.some(
+        (event) => event.op === 'put' && (event.outcome === 'nothing' || event.outcome === 'unknown'),
+      ),
+    )
+    await wait(300)
+    load.stop()
+    await load.done
+    expect(clients.surprises).toEqual([])
+    small.resize(256 * 2 ** 20)
+    await until(
+      'a write is taken again',
+      async () => (await clients.put(server.url, 'room-again'))?.status === 200,
+    )
+    await checkAllLands(sandbox, server, clients, sql)
+    await server.kill()
+    const again = await serve({ args })
+    expect((await verdictOn(clients, sandbox.folder, { url: again.url })).breaches).toEqual([])
+  },
+)
+
+test(
+  'database files that the user of the server may only read: it starts, takes writes, and lands them when it may',
+  { timeout: 60_000 },
+  async () => {
+    const uid = 65_534
+    const journal = sandbox.make('journal')
+    const data = sandbox.make('database')
+    for (const folder of [journal, data]) chownSync(folder, uid, uid)
+    const sql = join(data, 'app.db')
+    const args = ['--journal', `sqlite:${join(journal, 'journal.db')}`, '--database', `sqlite:${sql}`]
+    const clients = new Clients()
+    const first = await serve({ args, uid })
+    await clients.put(first.url, 'first')
+    await drained(first.url)
+    expect((await first.stop()).code).toBe(0)
+    const modes = (file: number, folder: number): void => {
+      for (const name of readdirSync(data)) chmodSync(join(data, name), file)
+      chmodSync(data, folder)
+    }
+    modes(0o444, 0o555)
+    const server = await serve({ args, uid })
+    await checkWritesGoOn(server, clients)
+    modes(0o644, 0o755)
+    await checkAllLands(sandbox, server, clients, sql)
+  },
+)
