@@ -14,7 +14,6 @@ import type { Loop } from '../kit/lifecycle.ts'
 import type { Random } from '../kit/random.ts'
 import type { RecordRef, Write } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
-import { plus } from '../model/position.ts'
 import type { TableSpec } from '../model/table.ts'
 import type { Database } from '../ports/database.ts'
 import type { Front, Held } from '../ports/front.ts'
@@ -32,6 +31,7 @@ import type { Settled } from './settle.ts'
 import type { Shape, ShapePartition } from './shape.ts'
 import { openFusedShape } from './shape-fused.ts'
 import { openSeparateShape } from './shape-separate.ts'
+import type { LedgerTotals } from './tier.ts'
 import type { Written } from './write-path.ts'
 
 export type Stores =
@@ -67,6 +67,7 @@ export class Engine {
   readonly #reader: Reader
   readonly #lands: boolean
   readonly #poll: Loop | undefined
+  readonly #alone: boolean
   #closed = false
   #readyAt = Number.NEGATIVE_INFINITY
 
@@ -89,13 +90,15 @@ export class Engine {
       stores.kind === 'separate'
         ? await openSeparateShape({ context, front: stores.front, journal: stores.journal, acceptLoss: options.acceptLoss ?? false, lands, hasHistory })
         : await openFusedShape({ context, fused: stores.fused, lands, hasHistory })
-    return new Engine(context, shape, lands)
+    const alone = stores.kind === 'separate' && stores.journal.exclusive
+    return new Engine(context, shape, lands, alone)
   }
 
-  private constructor(context: EngineContext, shape: Shape, lands: boolean) {
+  private constructor(context: EngineContext, shape: Shape, lands: boolean, alone: boolean) {
     this.context = context
     this.shape = shape
     this.#lands = lands
+    this.#alone = alone
     this.#reader = new Reader(context, shape.front, shape.partitions)
     const { clock, random } = context
     this.#poll = lands
@@ -255,14 +258,38 @@ export class Engine {
     return { pending }
   }
 
+  /** True when other processes append too, so that a version may be beyond what this process has read. */
+  get mayGrowElsewhere(): boolean {
+    return !this.#alone
+  }
+
   /** Writes that are journaled, as far as this process knows, and not in the database. */
   pending(): number {
-    let pending = 0
-    for (const { accepted, landed } of this.shape.partitions) {
-      const { landed: rows, superseded, refused, parked } = landed.counts
-      pending += Math.max(0, accepted - rows - superseded - refused - parked)
-    }
-    return pending
+    return this.shape.partitions.reduce((sum, _, partition) => sum + this.pendingOf(partition), 0)
+  }
+
+  pendingOf(partition: number): number {
+    return this.ledgerOf(partition).pending
+  }
+
+  /** At the end of the journal as this process knows it, against the database's counters. */
+  ledgerOf(partition: number): LedgerTotals {
+    const { accepted: journaled, landed } = this.#partition(partition)
+    const { landed: rows, superseded, refused, parked } = landed.counts
+    const done = rows + superseded + refused + parked
+    const accepted = Math.max(journaled, done)
+    return { accepted, landed: rows, superseded, refused, parked, pending: accepted - done }
+  }
+
+  /** Age of the oldest write that has not landed. */
+  lagMs(partition: number): number {
+    const one = this.#partition(partition)
+    return one.lag.ms(one.landed.position, one.end)
+  }
+
+  /** The database's counters changed outside of landing (a parked write was retried). */
+  refreshLanded(partition: number): void {
+    this.#partition(partition).lander.refresh()
   }
 
   #partition(partition: number): ShapePartition {
@@ -299,9 +326,4 @@ function memoryOf(writes: readonly Write[]): number {
 
 function closedError(): SpillwayError {
   return new SpillwayError('closed', 'This process is ending and takes nothing any more; use another one.')
-}
-
-/** Versions of a frame's writes, given its first. */
-export function versionsOf(first: Position, writes: number): Position[] {
-  return Array.from({ length: writes }, (_, index) => plus(first, index))
 }

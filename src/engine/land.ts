@@ -66,6 +66,7 @@ export class Lander implements Loop {
   readonly #work = new Signal()
   #fold: DatabaseFold | undefined
   #stopped: string | undefined
+  #changedOutside = false
 
   constructor(options: LanderOptions) {
     this.#options = options
@@ -103,6 +104,12 @@ export class Lander implements Loop {
     this.#work.raise()
   }
 
+  /** The database was changed by somebody else's hand (a retried parked write): its counters are read again. */
+  refresh(): void {
+    this.#changedOutside = true
+    this.#work.raise()
+  }
+
   stop(): Promise<void> {
     return this.#loop.stop()
   }
@@ -110,6 +117,10 @@ export class Lander implements Loop {
   async #step(signal: AbortSignal): Promise<void> {
     const { context, source, partition } = this.#options
     const { settings } = context
+    if (this.#changedOutside) {
+      this.#changedOutside = false
+      this.#fold = undefined
+    }
     const fold = (this.#fold ??= await this.#load())
     const entries = await source.after(fold.mark, settings.landRowsMax, settings.landBytesMax)
     const last = entries[entries.length - 1]

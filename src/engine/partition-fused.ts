@@ -16,6 +16,7 @@ import type { FusedFront } from '../ports/fused.ts'
 import { fusedJournalName } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
 import { Gate } from './gate.ts'
+import { Lag } from './lag.ts'
 import { Lander } from './land.ts'
 import type { EntrySource } from './land.ts'
 import { Landed } from './landed.ts'
@@ -38,6 +39,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   readonly gate: Gate
   readonly landed: Landed
   readonly lander: Lander
+  readonly lag: Lag
   readonly #options: FusedPartitionOptions
   #seen: FrontSeen | undefined
   #generation: number
@@ -49,6 +51,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     // The end is exact and every answer carries the identity, so a proof lasts until one shows a change.
     this.gate = new Gate(context.clock, Number.POSITIVE_INFINITY)
     this.landed = new Landed()
+    this.lag = new Lag(context.clock)
     this.landed.note(row.mark.position, row.counts)
     const trimmer = new Trimmer({
       context,
@@ -92,6 +95,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   saw(seen: FrontSeen, sent: Position): boolean {
     const admitted = this.gate.admits(seen, sent)
     if (this.#seen === undefined || seen.identity !== this.#seen.identity || (seen.mark?.position ?? 0) >= this.end || !admitted) this.#seen = seen
+    this.lag.note(this.end)
     return admitted
   }
 

@@ -18,6 +18,7 @@ import type { Journal } from '../ports/journal.ts'
 import { Applier } from './apply.ts'
 import type { EngineContext } from './context.ts'
 import { Gate } from './gate.ts'
+import { Lag } from './lag.ts'
 import { Lander, controlOf } from './land.ts'
 import type { EntrySource } from './land.ts'
 import { Landed } from './landed.ts'
@@ -46,6 +47,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
   readonly applier: Applier
   readonly landed: Landed
   readonly lander: Lander
+  readonly lag: Lag
   readonly #options: PartitionOptions
   readonly #follow: Loop | undefined
   #confirming: Promise<void> | undefined
@@ -57,6 +59,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
     const alone = journal.exclusive && !front.shared
     this.gate = new Gate(clock, journal.exclusive ? Number.POSITIVE_INFINITY : settings.confirmMs)
     this.landed = new Landed()
+    this.lag = new Lag(context.clock)
     this.landed.note(row.mark.position, row.counts)
     this.tail = new Tail({
       journal,
@@ -85,7 +88,10 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
       journal,
       tail: this.tail,
       gate: this.gate,
-      onChange: () => this.lander.wake(),
+      onChange: () => {
+        this.lag.note(this.end)
+        this.lander.wake()
+      },
     })
     this.lander = new Lander({
       context,

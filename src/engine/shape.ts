@@ -5,6 +5,7 @@
 import type { Position } from '../model/position.ts'
 import type { FrontReads } from '../ports/front.ts'
 import type { JournalReader } from '../ports/journal.ts'
+import type { Lag } from './lag.ts'
 import type { Lander } from './land.ts'
 import type { Landed } from './landed.ts'
 import type { ReadPartition } from './read.ts'
@@ -14,6 +15,7 @@ import type { WritePath } from './write-path.ts'
 export interface ShapePartition extends ReadPartition {
   readonly landed: Landed
   readonly lander: Lander
+  readonly lag: Lag
   /** How far this process knows the journal. */
   readonly end: Position
   /** Writes up to `end` that are neither control entries nor void. */

@@ -1,0 +1,219 @@
+/** The records of one collection: the public methods, from JavaScript values and JSON text to the engine's bytes. */
+import { SpillwayError, isSpillwayError } from '../errors.ts'
+import { Backoff } from '../kit/backoff.ts'
+import type { RecordRef, Write } from '../model/entry.ts'
+import { PREEXISTING, versionFrom } from '../model/position.ts'
+import type { Position, Version } from '../model/position.ts'
+import type { Value } from '../model/value.ts'
+import type { Held } from '../ports/front.ts'
+import { jsonOf, parseJson } from './collection-runtime.ts'
+import type { CollectionRuntime } from './collection-runtime.ts'
+import type { Engine } from './engine.ts'
+import { EngineReceipt, waitMs } from './receipt.ts'
+import type {
+  BatchWrite,
+  JsonRecord,
+  JsonWrite,
+  ReadOptions,
+  Receipt,
+  RecordOf,
+  Records,
+  SealReceipt,
+  Trace,
+  WriteOptions,
+} from './tier.ts'
+
+/** Starts of `update` before it gives up. */
+const UPDATE_ATTEMPTS_MAX = 64
+
+export class EngineRecords<T> implements Records<T> {
+  readonly collection: string
+  readonly #engine: Engine
+  readonly #runtime: CollectionRuntime
+
+  constructor(engine: Engine, runtime: CollectionRuntime) {
+    this.collection = runtime.name
+    this.#engine = engine
+    this.#runtime = runtime
+  }
+
+  async put(key: string, value: T, options: WriteOptions = {}): Promise<Receipt> {
+    this.#runtime.checkKey(key)
+    return this.#write(key, await this.#runtime.admit(key, value), options)
+  }
+
+  async putJson(key: string, json: Uint8Array, options: WriteOptions = {}): Promise<Receipt> {
+    this.#runtime.checkKey(key)
+    return this.#write(key, await this.#runtime.admitJson(key, json), options)
+  }
+
+  async delete(key: string, options: WriteOptions = {}): Promise<Receipt> {
+    this.#runtime.checkKey(key)
+    return this.#write(key, undefined, options)
+  }
+
+  async update(
+    key: string,
+    fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Receipt> {
+    const { clock, random } = this.#engine.context
+    const backoff = new Backoff({ clock, random, baseMs: 1, pauseMsMax: 50 })
+    for (let attempt = 1; ; attempt += 1) {
+      const record = await this.get(key, options)
+      const next = await fn(record?.value)
+      const condition = { ...options, ifVersion: record?.version ?? 0 }
+      try {
+        return next === undefined ? await this.delete(key, condition) : await this.put(key, next, condition)
+      } catch (error) {
+        if (!isSpillwayError(error, 'version-mismatch') || attempt >= UPDATE_ATTEMPTS_MAX) throw error
+        await backoff.pause(options.signal)
+      }
+    }
+  }
+
+  async get(key: string, options: ReadOptions = {}): Promise<RecordOf<T> | undefined> {
+    return (await this.getMany([key], options))[0]
+  }
+
+  async getJson(key: string, options: ReadOptions = {}): Promise<JsonRecord | undefined> {
+    this.#runtime.checkKey(key)
+    const held = await this.#read(this.#runtime.partitionOf(key), [this.#ref(key)], options)
+    return jsonRecord(key, held[0])
+  }
+
+  async getMany(keys: readonly string[], options: ReadOptions = {}): Promise<(RecordOf<T> | undefined)[]> {
+    const records = await this.getManyJson(keys, options)
+    return records.map((record) => record && { key: record.key, version: record.version, value: parseJson(record.json) as T })
+  }
+
+  async getManyJson(keys: readonly string[], options: ReadOptions = {}): Promise<(JsonRecord | undefined)[]> {
+    const { batchMax } = this.#engine.context.settings
+    if (keys.length > batchMax) throw new SpillwayError('invalid', `${keys.length} keys are more than one call takes (batchMax = ${batchMax}).`)
+    const byPartition = new Map<number, number[]>()
+    keys.forEach((key, index) => {
+      this.#runtime.checkKey(key)
+      const partition = this.#runtime.partitionOf(key)
+      byPartition.set(partition, [...(byPartition.get(partition) ?? []), index])
+    })
+    const records: (JsonRecord | undefined)[] = new Array(keys.length).fill(undefined)
+    await Promise.all(
+      [...byPartition].map(async ([partition, indexes]) => {
+        const refs = indexes.map((index) => this.#ref(keys[index] as string))
+        const held = await this.#read(partition, refs, options)
+        indexes.forEach((index, n) => (records[index] = jsonRecord(keys[index] as string, held[n])))
+      }),
+    )
+    return records
+  }
+
+  putMany(writes: readonly BatchWrite<T>[], options: { readonly signal?: AbortSignal } = {}): Promise<(Receipt | SpillwayError)[]> {
+    return this.#each(writes, (write) =>
+      'delete' in write ? this.delete(write.key, { ...options, ...condition(write) }) : this.put(write.key, write.value, { ...options, ...condition(write) }),
+    )
+  }
+
+  putManyJson(writes: readonly JsonWrite[], options: { readonly signal?: AbortSignal } = {}): Promise<(Receipt | SpillwayError)[]> {
+    return this.#each(writes, (write) =>
+      'delete' in write ? this.delete(write.key, { ...options, ...condition(write) }) : this.putJson(write.key, write.json, { ...options, ...condition(write) }),
+    )
+  }
+
+  async invalidate(key: string): Promise<void> {
+    this.#runtime.checkKey(key)
+    await this.#engine.invalidate(this.#runtime.partitionOf(key), this.#ref(key))
+  }
+
+  async seal(): Promise<SealReceipt> {
+    return { collection: this.collection, positions: await this.#engine.seal(this.collection) }
+  }
+
+  async trace(key: string): Promise<Trace> {
+    this.#runtime.checkKey(key)
+    const partition = this.#runtime.partitionOf(key)
+    const ref = this.#ref(key)
+    const { shape, context } = this.#engine
+    const one = shape.partitions[partition]
+    const front = await shape.front.read(partition, [ref]).catch(() => undefined)
+    const held = front?.held[0]
+    const parked = await context.database.parked.get(ref).catch(() => undefined)
+    const row = await context.database.read(partition, [ref]).catch(() => undefined)
+    const table = parked?.table ?? row?.held[0]
+    const landed = row?.position ?? one?.landed.position ?? 0
+    return {
+      collection: this.collection,
+      key,
+      partition,
+      front: { state: front === undefined ? 'away' : frontState(held), version: held === undefined ? null : held.version },
+      journal: { end: one?.end ?? 0, landed, pending: this.#engine.pendingOf(partition) },
+      database: { version: table === undefined || table.version === 0 ? null : table.version },
+      parked: parked === undefined ? null : { version: parked.version, cause: parked.cause },
+    }
+  }
+
+  #ref(key: string): RecordRef {
+    return { collection: this.collection, key }
+  }
+
+  async #write(key: string, value: Value | undefined, options: WriteOptions): Promise<Receipt> {
+    const partition = this.#runtime.partitionOf(key)
+    const write: Write = { collection: this.collection, key, value, ifVersion: ifVersion(options.ifVersion) }
+    const written = await this.#engine.write(partition, [write], options.signal)
+    return new EngineReceipt(this.#engine, partition, write, written.first, written.stage)
+  }
+
+  async #read(partition: number, refs: readonly RecordRef[], options: ReadOptions): Promise<readonly Held[]> {
+    const limits = {
+      timeoutMs: waitMs(this.#engine, options.timeoutMs),
+      atLeast: options.atLeast === undefined ? undefined : this.#atLeast(partition, options.atLeast),
+      signal: options.signal,
+    }
+    try {
+      return await this.#engine.get(partition, refs, limits)
+    } catch (error) {
+      if (options.stale !== 'ok' || !(isSpillwayError(error, 'catching-up') || isSpillwayError(error, 'unavailable'))) throw error
+      return this.#engine.getStale(partition, refs)
+    }
+  }
+
+  /** A version that this partition's journal has not reached is of another key or deployment: no wait would end. */
+  #atLeast(partition: number, given: number): Position | undefined {
+    const version = versionFrom(given, 'atLeast')
+    if (version <= PREEXISTING) return undefined
+    const end = this.#engine.shape.partitions[partition]?.end ?? 0
+    if (version > end && !this.#engine.mayGrowElsewhere) {
+      throw new SpillwayError('invalid', `atLeast ${given} is above the end of the journal (${end}); pass a version that a receipt of this key gave.`)
+    }
+    return version
+  }
+
+  async #each<W>(writes: readonly W[], one: (write: W) => Promise<Receipt>): Promise<(Receipt | SpillwayError)[]> {
+    const { batchMax } = this.#engine.context.settings
+    if (writes.length > batchMax) throw new SpillwayError('invalid', `${writes.length} writes are more than one call takes (batchMax = ${batchMax}).`)
+    const outcomes = await Promise.allSettled(writes.map((write) => one(write)))
+    return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : asSpillwayError(outcome.reason)))
+  }
+}
+
+export function ifVersion(given: number | undefined): Version | undefined {
+  return given === undefined ? undefined : versionFrom(given, 'ifVersion')
+}
+
+function condition(write: { readonly ifVersion?: number }): { ifVersion?: number } {
+  return write.ifVersion === undefined ? {} : { ifVersion: write.ifVersion }
+}
+
+function frontState(held: Held | undefined): 'held' | 'absent' | 'miss' {
+  if (held === undefined) return 'miss'
+  return held.value === undefined ? 'absent' : 'held'
+}
+
+function jsonRecord(key: string, held: Held | undefined): JsonRecord | undefined {
+  return held?.value === undefined ? undefined : { key, version: held.version, json: jsonOf(held.value) }
+}
+
+/** What is no SpillwayError is a defect, and says so. */
+export function asSpillwayError(error: unknown): SpillwayError {
+  if (isSpillwayError(error)) return error
+  return new SpillwayError('internal', `Unexpected: ${error instanceof Error ? error.message : String(error)}. Please report this.`, { cause: error })
+}
