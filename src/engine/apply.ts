@@ -24,10 +24,10 @@ import type { Verdict } from '../model/fold.ts'
 import { ORIGIN } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { ApplyResult, DropUpTo, Front, FrontSeen } from '../ports/front.ts'
-import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
 import type { Gate } from './gate.ts'
 import { markProblem } from './mark.ts'
+import type { ComparableJournal } from './mark.ts'
 import type { Tail } from './tail.ts'
 
 /** What a writer learns: a verdict, `late` (not applied in time) or `forgotten` (applied, verdict no longer known). */
@@ -45,7 +45,7 @@ export interface ApplierOptions {
   readonly context: EngineContext
   readonly partition: number
   readonly front: Front
-  readonly journal: JournalReader
+  readonly journal: ComparableJournal
   readonly tail: Tail
   readonly gate: Gate
   /** Called whenever the front is known to have moved, or to be away. */
@@ -246,7 +246,7 @@ export class Applier {
     const { journal, front, partition, context } = this.#options
     const snapshot = await context.database.snapshot(partition).catch(() => undefined)
     if (snapshot !== undefined && snapshot.mark.position > mark.position) this.#drop = dropOf(snapshot)
-    const good = (await markProblem(journal, partition, mark)) === undefined
+    const good = (await markProblem(context, journal, partition, mark)) === undefined
     if (!good) {
       this.#saw(await front.discard(partition, seen.identity), ORIGIN)
       return false

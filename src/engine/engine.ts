@@ -5,7 +5,7 @@
  * serves reads, waits for landing, and ends in order. Everything is in terms of partitions, records and bytes;
  * schemas, JSON and names are the business of the tier above.
  */
-import { SpillwayError } from '../errors.ts'
+import { SpillwayError, isSpillwayError } from '../errors.ts'
 import type { Report } from '../events.ts'
 import { withDeadline } from '../kit/clock.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -164,7 +164,7 @@ export class Engine {
 
   /** From the database alone: possibly older than what was acknowledged. */
   async getStale(partition: number, refs: readonly RecordRef[]): Promise<readonly Held[]> {
-    return (await this.context.database.read(partition, refs)).held
+    return (await asked(this.context.database.read(partition, refs))).held
   }
 
   settle(entry: string): Promise<Settled & { readonly handle: EntryHandle }> {
@@ -201,7 +201,7 @@ export class Engine {
     const reached = await this.#within(timeoutMs, signal, (until) => landed.reached(position, until))
     if (!reached) return false
     if (landed.counts.parked === 0) return true
-    const parked = await this.context.database.parked.get(ref)
+    const parked = await asked(this.context.database.parked.get(ref))
     if (parked?.version !== position) return true
     throw new SpillwayError('parked', `The database does not accept version ${position} of ${ref.collection}/${ref.key}: ${parked.cause}. See \`spillway parked\`.`)
   }
@@ -212,8 +212,8 @@ export class Engine {
     await this.#bounded(this.context.settings.waitMs, undefined, async (until) => {
       for (;;) {
         await one.landed.reached(one.end, until)
-        const seen = await this.shape.front.state(partition)
-        if (await this.shape.front.invalidate(partition, seen.identity, ref, one.landed.position)) return
+        const seen = await asked(this.shape.front.state(partition))
+        if (await asked(this.shape.front.invalidate(partition, seen.identity, ref, one.landed.position))) return
         until.throwIfAborted()
         await this.context.clock.sleep(this.context.settings.retryBaseMs, until)
       }
@@ -224,7 +224,7 @@ export class Engine {
   async ready(): Promise<void> {
     if (this.#closed) throw closedError()
     const { clock, settings } = this.context
-    const usage = await this.shape.journal.usage()
+    const usage = await asked(this.shape.journal.usage())
     if (usage.bytes >= usage.bytesMax) throw new SpillwayError('overloaded', `The journal is full (journalBytesMax = ${usage.bytesMax}); it shrinks as writes land.`)
     if (!this.shape.front.reserve(WRITE_OVERHEAD_BYTES)) {
       throw new SpillwayError('overloaded', `The front is full of writes that have not landed (frontBytesMax = ${this.shape.front.usage().bytesMax}).`)
@@ -316,6 +316,14 @@ export class Engine {
       () => new SpillwayError('catching-up', `The front did not get there within ${timeoutMs} ms; retry.`),
     )
   }
+}
+
+/** A store's call on behalf of a caller: what is no SpillwayError is a store that does not answer. */
+export function asked<T>(call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    if (isSpillwayError(error) && error.code !== 'outcome-unknown') throw error
+    throw new SpillwayError('unavailable', 'A store does not answer; nothing has happened, retry.', { cause: error })
+  })
 }
 
 function memoryOf(writes: readonly Write[]): number {

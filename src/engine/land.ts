@@ -22,7 +22,7 @@ import { Signal } from '../kit/signal.ts'
 import { keysToJudge, planLanding, refId } from '../model/batch.ts'
 import type { LandingPlan } from '../model/batch.ts'
 import type { Mark, PlacedEntry } from '../model/entry.ts'
-import { copyControlState, newControlState } from '../model/fold.ts'
+import { copyControlState, markAfter, newControlState } from '../model/fold.ts'
 import type { ControlState } from '../model/fold.ts'
 import { addLedger } from '../model/ledger.ts'
 import type { LedgerCounts } from '../model/ledger.ts'
@@ -30,22 +30,21 @@ import { ABSENT } from '../model/position.ts'
 import type { Version } from '../model/position.ts'
 import type { LandResult } from '../ports/database.ts'
 import type { FoldSnapshot } from '../ports/front.ts'
-import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
 import { markProblem } from './mark.ts'
+import type { ComparableJournal } from './mark.ts'
 import type { Landed } from './landed.ts'
 
 /** Where the lander gets entries from: right after a mark, in order, never past what may land now. */
 export interface EntrySource {
   after(from: Mark, entriesMax: number, bytesMax: number): Promise<readonly PlacedEntry[]>
-  markOf(placed: PlacedEntry): Mark
 }
 
 export interface LanderOptions {
   readonly context: EngineContext
   readonly partition: number
   readonly source: EntrySource
-  readonly journal: JournalReader
+  readonly journal: ComparableJournal
   readonly landed: Landed
   /** True when what is in the journal was judged when it was appended (fused). */
   readonly judged: boolean
@@ -128,7 +127,7 @@ export class Lander implements Loop {
       await this.#work.wait(signal)
       return
     }
-    const to = source.markOf(last)
+    const to = markAfter(fold.mark.journal, last)
     const versions = await this.#versions(fold, entries)
     if (versions === undefined) return this.#reload()
     const rejected = new Map<Version, string>()
@@ -160,7 +159,7 @@ export class Lander implements Loop {
     const rows = await context.database.partitions()
     const row = rows.find((one) => one.partition === partition)
     if (row === undefined) throw new Error(`The database has no position of partition ${partition}`)
-    const problem = await markProblem(this.#options.journal, partition, row.mark)
+    const problem = await markProblem(context, this.#options.journal, partition, row.mark)
     if (problem !== undefined) {
       this.#stopped = problem
       throw new SpillwayError('journal-mismatch', problem)

@@ -8,6 +8,7 @@ import { SpillwayError } from '../errors.ts'
 import type { RecordRef, Write } from '../model/entry.ts'
 import type { Version } from '../model/position.ts'
 import { jsonOf } from './collection-runtime.ts'
+import { asked } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { EngineReceipt } from './receipt.ts'
 import type { Parked, ParkedInfo, Receipt } from './tier.ts'
@@ -30,20 +31,20 @@ export class ParkedWrites implements Parked {
   async list(options: { readonly collection?: string; readonly after?: string; readonly limit?: number } = {}): Promise<{ items: ParkedInfo[]; next: string | null }> {
     const limit = options.limit ?? 100
     if (!(Number.isInteger(limit) && limit >= 1 && limit <= LIST_MAX)) throw new SpillwayError('invalid', `limit must be from 1 to ${LIST_MAX}.`)
-    const page = await this.#engine.context.database.parked.list({ ...options, limit })
+    const page = await asked(this.#engine.context.database.parked.list({ ...options, limit }))
     return { items: page.items.map((item) => infoOf(item)), next: page.next ?? null }
   }
 
   async get(collection: string, key: string): Promise<(ParkedInfo & { readonly json: Uint8Array | undefined }) | undefined> {
     this.#locate(collection, key)
-    const item = await this.#engine.context.database.parked.get({ collection, key })
+    const item = await asked(this.#engine.context.database.parked.get({ collection, key }))
     return item === undefined ? undefined : { ...infoOf(item), json: item.value === undefined ? undefined : jsonOf(item.value) }
   }
 
   async retry(collection: string, key: string): Promise<Receipt> {
     const partition = this.#locate(collection, key)
     const { database } = this.#engine.context
-    const item = await database.parked.get({ collection, key })
+    const item = await asked(database.parked.get({ collection, key }))
     if (item === undefined) throw nothingParked(collection, key)
     const rows = item.frame === undefined ? [item] : await this.#frame(item)
     const outcomes = await database.parked.retry(
@@ -58,7 +59,7 @@ export class ParkedWrites implements Parked {
 
   async resolve(collection: string, key: string, how: { readonly with: 'delete' | 'table'; readonly version: number }): Promise<Receipt> {
     const partition = this.#locate(collection, key)
-    const item = await this.#engine.context.database.parked.get({ collection, key })
+    const item = await asked(this.#engine.context.database.parked.get({ collection, key }))
     if (item === undefined) throw nothingParked(collection, key)
     if (item.version !== how.version) {
       throw new SpillwayError('version-mismatch', `Version ${item.version} is parked, not ${how.version}; look at it before you resolve it.`)
@@ -75,7 +76,7 @@ export class ParkedWrites implements Parked {
     const found: ParkedItem[] = []
     let after: string | undefined
     for (let seen = 0; seen < FRAME_MAX; ) {
-      const page = await this.#engine.context.database.parked.list({ limit: LIST_MAX, ...(after === undefined ? {} : { after }) })
+      const page = await asked(this.#engine.context.database.parked.list({ limit: LIST_MAX, ...(after === undefined ? {} : { after }) }))
       found.push(...page.items.filter((one) => one.partition === item.partition && one.frame === item.frame))
       seen += page.items.length
       if (page.next === undefined) break

@@ -6,14 +6,13 @@
  * where its front is, always.
  */
 import type { Mark, PlacedEntry } from '../model/entry.ts'
-import { markAfter, placeAll } from '../model/fold.ts'
+import { placeAll } from '../model/fold.ts'
 import { acceptedOf } from '../model/ledger.ts'
 import { generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
-import { fusedJournalName } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
 import { Gate } from './gate.ts'
 import { Lag } from './lag.ts'
@@ -144,9 +143,5 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     const { fused, partition } = this.#options
     const { entries } = await fused.journal.read(partition, from.offset, { entriesMax, bytesMax })
     return placeAll(from.position, entries)
-  }
-
-  markOf(placed: PlacedEntry): Mark {
-    return markAfter(fusedJournalName(this.#generation), placed)
   }
 }

@@ -200,10 +200,6 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
     return last === undefined || last.last <= through ? entries : entries.filter((entry) => entry.last <= through)
   }
 
-  markOf(placed: PlacedEntry): Mark {
-    return this.tail.markOf(placed)
-  }
-
   async #restartTail(): Promise<TailStart> {
     const { context, partition } = this.#options
     const row = (await context.database.partitions()).find((one) => one.partition === partition)

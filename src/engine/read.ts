@@ -89,8 +89,9 @@ export class Reader {
   }
 
   async #hold(partition: number, refs: readonly RecordRef[], forMs: number): Promise<boolean> {
-    const { held } = await this.#front.hold(partition, refs, forMs)
-    return held.every((one) => one !== undefined)
+    // A front that does not answer holds nothing; the read that follows says what is wrong.
+    const answer = await this.#front.hold(partition, refs, forMs).catch(() => undefined)
+    return answer !== undefined && isComplete(answer.held)
   }
 
   async #quick(partition: number, refs: readonly RecordRef[]): Promise<readonly Held[] | undefined> {

@@ -40,7 +40,7 @@ export async function raiseGeneration(context: EngineContext, fused: FusedFront,
   )
   const generation = highest + 1
   if (generation > GENERATION_MAX) throw new SpillwayError('journal-mismatch', `All ${GENERATION_MAX} generations are used; move the tables to a new database.`)
-  const keeps = await each(fused.partitions, (partition) => continues(fused, partition, rows[partition], infos[partition]?.identity))
+  const keeps = await each(fused.partitions, (partition) => continues(context, fused, partition, rows[partition], infos[partition]?.identity))
   const marks = keeps.map((keep, partition) => markFor(generation, keep, rows[partition]))
   const begun = await context.database.beginGeneration(
     generation,
@@ -59,9 +59,9 @@ export async function raiseGeneration(context: EngineContext, fused: FusedFront,
 const EMPTY_FOLD: FoldSnapshot = { mark: markAtOrigin(fusedJournalName(0)), voids: [], seals: [], refused: [], refusedFrom: ORIGIN }
 
 /** True when the stream is the continuation of what the database has. */
-async function continues(fused: FusedFront, partition: number, row: PartitionRow | undefined, identity: string | undefined): Promise<boolean> {
+async function continues(context: EngineContext, fused: FusedFront, partition: number, row: PartitionRow | undefined, identity: string | undefined): Promise<boolean> {
   if (row === undefined || identity === undefined) return false
-  return (await markProblem(fused.journal, partition, { ...row.mark, journal: identity })) === undefined
+  return (await markProblem(context, fused.journal, partition, { ...row.mark, journal: identity })) === undefined
 }
 
 /** Kept: right where the database is. Emptied: the opening entry itself, the first that will be in the stream. */

@@ -22,6 +22,7 @@ import type { PartitionRow } from '../ports/database.ts'
 import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
 import { markProblem } from './mark.ts'
+import type { ComparableJournal } from './mark.ts'
 
 export interface Recovered {
   readonly generation: number
@@ -30,7 +31,7 @@ export interface Recovered {
 
 export async function recoverPositions(
   context: EngineContext,
-  journal: JournalReader,
+  journal: ComparableJournal,
   partitions: number,
   acceptLoss: boolean,
 ): Promise<Recovered> {
@@ -40,7 +41,7 @@ export async function recoverPositions(
     if (rows.length > 0 && rows.length !== partitions) {
       throw new SpillwayError('journal-mismatch', `The database has ${rows.length} partitions and the journal ${partitions}: they do not belong together.`)
     }
-    const next = rows.length === 0 ? await firstMarks(journal, partitions) : await nextMarks(journal, rows, acceptLoss)
+    const next = rows.length === 0 ? await firstMarks(journal, partitions) : await nextMarks(context, journal, rows, acceptLoss)
     if (next === undefined) return { generation: generationOfRows(rows), rows }
     const generation = generationOfRows(rows) + 1
     if (generation > GENERATION_MAX) throw new SpillwayError('journal-mismatch', `All ${GENERATION_MAX} generations are used; move the tables to a new database.`)
@@ -80,12 +81,12 @@ async function firstMarks(journal: JournalReader, partitions: number): Promise<N
 }
 
 /** Undefined where the journal simply continues. */
-async function nextMarks(journal: JournalReader, rows: readonly PartitionRow[], acceptLoss: boolean): Promise<NextMarks | undefined> {
+async function nextMarks(context: EngineContext, journal: ComparableJournal, rows: readonly PartitionRow[], acceptLoss: boolean): Promise<NextMarks | undefined> {
   const problems: string[] = []
   const marks: Mark[] = []
   let full = false
   for (const row of rows) {
-    const problem = await markProblem(journal, row.partition, row.mark)
+    const problem = await markProblem(context, journal, row.partition, row.mark)
     if (problem !== undefined) problems.push(problem)
     marks.push(problem === undefined ? row.mark : await markAtEnd(journal, row.partition, row.mark.position))
     if (countOf(row.mark.position) > COUNT_MAX / 2) full = true

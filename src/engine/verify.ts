@@ -104,7 +104,7 @@ async function verifyLedger(run: Run, row: PartitionRow, parkedRows: number): Pr
   const { counts, mark, partition } = row
   const counted = acceptedOf(counts) + counts.voided + counts.control
   const problems: string[] = []
-  const wrongMark = await markProblem(run.engine.shape.journal, partition, mark)
+  const wrongMark = await markProblem(run.engine.context, run.engine.shape.journal, partition, mark)
   if (wrongMark !== undefined) problems.push(wrongMark)
   const positions = countOf(mark.position)
   // Only in the first generation are all positions in sight; later ones add to what was counted before.

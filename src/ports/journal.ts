@@ -9,7 +9,7 @@ import type { Entry, StoredEntry } from '../model/entry.ts'
 export interface JournalPartitionInfo {
   /** Tells this journal from any other: changes when its content cannot be the continuation of what was. */
   readonly identity: string
-  /** Offset of the oldest kept entry; `end + 1` when nothing is kept. Entries before it were trimmed. */
+  /** Nothing at or above this offset was trimmed; 1 when nothing ever was. The first entry may stand above it. */
   readonly first: number
   /** Offset of the newest entry; 0 when there never was one. A shared journal may answer late (see `exactEnd`). */
   readonly end: number
