@@ -15,6 +15,11 @@ const nobody = 65_534
 const canDropUser = (): boolean =>
   process.getuid?.() !== 0 || spawnSync('true', { uid: nobody, gid: nobody }).status === 0
 
+/** Asked in a mount namespace of its own, which ends with the process and leaves nothing mounted. */
+const canMount = (): boolean =>
+  process.getuid?.() === 0 &&
+  spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
+
 const { strace } = tools
 
 export const needs: Record<string, Need> = {
@@ -30,6 +35,11 @@ export const needs: Record<string, Need> = {
   'uid-drop': {
     has: canDropUser,
     howToGet: 'run as an ordinary user, or as a root that may start processes of another user (CAP_SETUID)',
+  },
+  mount: {
+    has: canMount,
+    howToGet:
+      'run as root where file systems may be mounted (in a container: --privileged, or --cap-add SYS_ADMIN)',
   },
   never: { has: () => false, howToGet: 'there is no way; the tests of the runner ask for it' },
 }
