@@ -6,23 +6,29 @@
  *
  * - dot segments, also spelled `%2e`, are resolved before the path is seen (`/c/%2e%2e` arrives as `/`), and `\`
  *   arrives as `/`; on Node both arrive as sent. Browsers, fetch and URL objects do the same before sending.
- * - raw bytes in the target that are no UTF-8 arrive as `%EF%BF%BD`; on Node they are a 400.
+ * - bytes above 127 in the target, which HTTP does not allow, arrive percent-encoded, and as `%EF%BF%BD` where they
+ *   are no UTF-8; on Node they are a 400.
+ * - headers that stop arriving end the connection without an answer after Bun's own 10 to 12 s; `headersTimeoutMs`
+ *   and its 408 are for Node alone. A method that HTTP does not know ends it at once, on Node it is a 400.
  */
 import { systemClock } from '../kit/clock.ts'
+import { SpillwayError } from '../errors.ts'
 import {
   bindError,
   bodyBroken,
   bodyLate,
   bodyTwice,
   BODY_TIMEOUT_MS,
+  DISCARD_BYTES_MAX,
   IDLE_TIMEOUT_MS,
   NO_BODY,
   overloadedReply,
   REQUESTS_MAX,
   tooLarge,
-  UNREAD_BYTES_MAX,
   urlOf,
 } from './http-bounds.ts'
+import { Deadlines } from './http-deadlines.ts'
+import type { Awaited } from './http-deadlines.ts'
 import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-listener.ts'
 
 /** What we use of Bun; its types would bring a second set of globals. */
@@ -41,6 +47,14 @@ interface BunRuntime {
     error: (error: unknown) => Response
   }): BunServer
 }
+
+interface Bounds {
+  readonly bodyBytesMax: number
+  readonly bodyTimeoutMs: number
+  readonly deadlines: Deadlines
+}
+
+const SLASH = 0x2f
 
 export async function listenOnBun(options: HttpListenerOptions): Promise<HttpListener> {
   const { Bun } = globalThis as unknown as { Bun: BunRuntime }
@@ -81,7 +95,14 @@ async function stop(server: BunServer, graceMs: number): Promise<void> {
 }
 
 function exchange(options: HttpListenerOptions): (request: Request) => Response | Promise<Response> {
-  const { handler, onDefect, requestsMax = REQUESTS_MAX } = options
+  const {
+    handler,
+    onDefect,
+    bodyBytesMax,
+    bodyTimeoutMs = BODY_TIMEOUT_MS,
+    requestsMax = REQUESTS_MAX,
+  } = options
+  const bounds: Bounds = { bodyBytesMax, bodyTimeoutMs, deadlines: new Deadlines(bodyTimeoutMs) }
   let waiting = 0
 
   function failed(request: BunRequest, error: unknown): Response {
@@ -90,7 +111,7 @@ function exchange(options: HttpListenerOptions): (request: Request) => Response 
   }
 
   return (native) => {
-    const request = new BunRequest(native, options)
+    const request = new BunRequest(native, bounds)
     if (waiting >= requestsMax) return request.response(overloadedReply(requestsMax))
     let reply
     try {
@@ -113,22 +134,23 @@ function exchange(options: HttpListenerOptions): (request: Request) => Response 
   }
 }
 
-class BunRequest implements HttpRequest {
+class BunRequest implements HttpRequest, Awaited {
   readonly method: string
   readonly path: string
   readonly query: string
+  sinceTick = 0
   readonly #native: Request
-  readonly #options: HttpListenerOptions
-  /** `broken`: what is left of the body will not be read, so the connection cannot be used again. */
-  #body: 'untouched' | 'taken' | 'broken' | 'late' = 'untouched'
+  readonly #bounds: Bounds
+  #body: 'untouched' | 'taken' | 'late' = 'untouched'
+  #reject: (error: unknown) => void = () => {}
 
-  constructor(native: Request, options: HttpListenerOptions) {
+  constructor(native: Request, bounds: Bounds) {
     this.#native = native
-    this.#options = options
+    this.#bounds = bounds
     this.method = native.method
     const { url } = native
     // With a Host header that is no authority the URL is the bare target.
-    const start = url.charCodeAt(0) === 0x2f ? 0 : url.indexOf('/', url.indexOf('//') + 2)
+    const start = url.charCodeAt(0) === SLASH ? 0 : url.indexOf('/', url.indexOf('//') + 2)
     const mark = url.indexOf('?', start)
     this.path = mark < 0 ? url.slice(start) : url.slice(start, mark)
     this.query = mark < 0 ? '' : url.slice(mark + 1)
@@ -142,54 +164,77 @@ class BunRequest implements HttpRequest {
     return this.#native.signal
   }
 
-  async body(): Promise<Uint8Array> {
-    if (this.#body !== 'untouched') throw bodyTwice()
+  body(): Promise<Uint8Array> {
+    if (this.#body !== 'untouched') return Promise.reject(bodyTwice())
     this.#body = 'taken'
-    const { bodyBytesMax, bodyTimeoutMs = BODY_TIMEOUT_MS } = this.#options
-    const announced = this.header('content-length')
-    if (announced === undefined && this.header('transfer-encoding') === undefined) return NO_BODY
-    if (Number(announced ?? 0) > bodyBytesMax) {
-      this.#body = 'broken'
-      throw tooLarge(bodyBytesMax)
-    }
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const cancel = systemClock.after(bodyTimeoutMs, () => {
-      this.#body = 'late'
-      reject(bodyLate(bodyTimeoutMs))
+    const { bodyBytesMax, deadlines } = this.#bounds
+    const announced = this.#native.headers.get('content-length')
+    if (announced === null && this.header('transfer-encoding') === undefined) return Promise.resolve(NO_BODY)
+    if (Number(announced) > bodyBytesMax) return Promise.reject(tooLarge(bodyBytesMax))
+    const whole = announced === null ? this.#collect(bodyBytesMax) : this.#native.bytes()
+    return new Promise((resolve, reject) => {
+      this.#reject = reject
+      deadlines.begin(this)
+      whole.then(
+        (body) => {
+          deadlines.end(this)
+          resolve(body)
+        },
+        (error: unknown) => {
+          deadlines.end(this)
+          reject(error instanceof SpillwayError ? error : bodyBroken(error))
+        },
+      )
     })
-    try {
-      const whole = announced === undefined ? this.#collect(bodyBytesMax) : this.#native.bytes()
-      return await Promise.race([whole, late])
-    } catch (error) {
-      if (this.#body === 'taken') this.#body = 'broken'
-      throw error instanceof DOMException ? bodyBroken(error) : error
-    } finally {
-      cancel()
-    }
   }
 
-  /** A body of unannounced length, up to the bound and no further. */
+  late(): void {
+    this.#body = 'late'
+    this.#reject(bodyLate(this.#bounds.bodyTimeoutMs))
+  }
+
+  /** A body of unannounced length, up to the bound; what comes after it is thrown away. */
   async #collect(bytesMax: number): Promise<Uint8Array> {
+    const reader = this.#native.body?.getReader()
+    if (reader === undefined) return NO_BODY
     const chunks: Uint8Array[] = []
-    let bytes = 0
-    for await (const chunk of this.#native.body ?? []) {
-      bytes += chunk.byteLength
-      if (bytes > bytesMax) throw tooLarge(bytesMax)
-      chunks.push(chunk)
+    for (let bytes = 0; ;) {
+      const { done, value } = await reader.read()
+      if (done) return Buffer.concat(chunks, bytes)
+      bytes += value.byteLength
+      if (bytes > bytesMax) {
+        void discard(reader)
+        throw tooLarge(bytesMax)
+      }
+      chunks.push(value)
     }
-    return Buffer.concat(chunks, bytes)
   }
 
   response(reply: HttpReply): Response {
     if (this.#body === 'late') return new Response(null, { status: 408, headers: { connection: 'close' } })
     const { status, headers = {}, body = null } = reply
-    return new Response(body, { status, headers: this.#mustClose() ? { ...headers, connection: 'close' } : headers })
+    return new Response(body, {
+      status,
+      headers: this.#mustClose() ? { ...headers, connection: 'close' } : headers,
+    })
   }
 
+  /** What is announced and not read Bun throws away by itself, whatever it is. */
   #mustClose(): boolean {
-    if (this.#body === 'broken') return true
-    if (this.#body === 'taken' || this.method === 'GET') return false
-    const announced = this.header('content-length')
-    return announced === undefined ? this.header('transfer-encoding') !== undefined : Number(announced) > UNREAD_BYTES_MAX
+    if (this.method === 'GET') return false
+    return Number(this.#native.headers.get('content-length') ?? 0) > DISCARD_BYTES_MAX
+  }
+}
+
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    for (let bytes = 0; bytes <= DISCARD_BYTES_MAX;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      bytes += value.byteLength
+    }
+    await reader.cancel()
+  } catch {
+    // The client went away, which is what was hoped for.
   }
 }

@@ -20,9 +20,10 @@ export interface HttpRequest {
    */
   header(name: string): string | undefined
   /**
-   * The whole body, once. Rejects with `too-large` above `bodyBytesMax` without having read more than that, with
-   * `invalid` when the client ends or breaks it, or does not get through with it in `bodyTimeoutMs`; the connection
-   * is closed after the reply then. Empty when there is none.
+   * The whole body, once; empty when there is none. Rejects with `too-large` above `bodyBytesMax`, of which never
+   * more than that is held (the rest is read and thrown away up to 256 MiB, then the connection is closed), and with
+   * `invalid` when the client ends or breaks it, or does not get through with it in `bodyTimeoutMs`: then the client
+   * gets a bare 408, whatever is replied, and the connection is closed.
    */
   body(): Promise<Uint8Array>
   /** Aborted when the client goes away before the reply was sent. Made on first use: ask for it only to wait. */

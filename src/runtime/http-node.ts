@@ -13,14 +13,15 @@ import {
   bodyBroken,
   bodyTwice,
   BODY_TIMEOUT_MS,
+  DISCARD_BYTES_MAX,
   HEADERS_BYTES_MAX,
+  HEADERS_MAX,
   HEADERS_TIMEOUT_MS,
   IDLE_TIMEOUT_MS,
   NO_BODY,
   overloadedReply,
   REQUESTS_MAX,
   tooLarge,
-  UNREAD_BYTES_MAX,
   urlOf,
 } from './http-bounds.ts'
 import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-listener.ts'
@@ -38,7 +39,7 @@ export async function listenOnNode(options: HttpListenerOptions): Promise<HttpLi
     keepAliveTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
     connectionsCheckingInterval: Math.ceil(Math.min(1_000, headersTimeoutMs / 4, bodyTimeoutMs / 4)),
   })
-  // More headers than this would be dropped in silence; their bytes are bounded above.
+  // Headers beyond this count would be dropped in silence; begin() refuses them.
   server.maxHeadersCount = 0
   const exchange = exchanges(options)
   server.on('request', (incoming, outgoing) => exchange.begin(incoming, outgoing, false))
@@ -79,7 +80,12 @@ interface Exchanges {
   begin(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void
 }
 
-function exchanges({ handler, onDefect, bodyBytesMax, requestsMax = REQUESTS_MAX }: HttpListenerOptions): Exchanges {
+function exchanges({
+  handler,
+  onDefect,
+  bodyBytesMax,
+  requestsMax = REQUESTS_MAX,
+}: HttpListenerOptions): Exchanges {
   let waiting = 0
   const state: Exchanges = { closing: false, begin }
 
@@ -87,6 +93,7 @@ function exchanges({ handler, onDefect, bodyBytesMax, requestsMax = REQUESTS_MAX
     const target = pathAndQuery(incoming.url ?? '')
     const request = new NodeRequest(incoming, outgoing, target, bodyBytesMax, expectsContinue)
     if (target === undefined) return send(request, { status: 400 })
+    if (incoming.rawHeaders.length > 2 * HEADERS_MAX) return send(request, { status: 431 })
     if (waiting >= requestsMax) return send(request, overloadedReply(requestsMax))
     let reply
     try {
@@ -169,7 +176,8 @@ class NodeRequest implements HttpRequest {
   body(): Promise<Uint8Array> {
     if (this.#bodyTaken) return Promise.reject(bodyTwice())
     this.#bodyTaken = true
-    if (Number(this.header('content-length') ?? 0) > this.#bodyBytesMax) return Promise.reject(tooLarge(this.#bodyBytesMax))
+    if (announcedBytes(this.#incoming) > this.#bodyBytesMax)
+      return Promise.reject(tooLarge(this.#bodyBytesMax))
     if (this.#expectsContinue) {
       this.#expectsContinue = false
       this.#outgoing.writeContinue()
@@ -185,16 +193,14 @@ class NodeRequest implements HttpRequest {
     incoming.on('data', (chunk: Buffer) => {
       bytes += chunk.length
       if (bytes <= this.#bodyBytesMax) chunks.push(chunk)
+      else if (bytes > DISCARD_BYTES_MAX) incoming.destroy()
       else {
         chunks.length = 0
-        incoming.pause()
         reject(tooLarge(this.#bodyBytesMax))
       }
     })
     incoming.on('end', () => resolve(joined(chunks, bytes)))
-    incoming.on('close', () => {
-      if (!incoming.complete) reject(bodyBroken(incoming.errored))
-    })
+    incoming.on('error', (error) => reject(bodyBroken(error)))
   }
 
   send(reply: HttpReply, closing: boolean): void {
@@ -210,13 +216,22 @@ class NodeRequest implements HttpRequest {
     outgoing.end(body)
   }
 
-  /** Whether more of the body may come than is worth reading. */
+  /** Whether more of the body may come than is worth reading, or whether nobody knows if it comes. */
   #mustClose(): boolean {
-    const incoming = this.#incoming
-    if (incoming.complete) return false
-    if (this.#bodyTaken || this.#expectsContinue || incoming.headers['transfer-encoding'] !== undefined) return true
-    return Number(incoming.headers['content-length'] ?? 0) > UNREAD_BYTES_MAX
+    return (
+      this.#expectsContinue ||
+      (!this.#incoming.complete && announcedBytes(this.#incoming) > DISCARD_BYTES_MAX)
+    )
   }
+}
+
+/** Looked up in the raw headers: making the object of all of them is worth it only where several are asked for. */
+function announcedBytes({ rawHeaders }: IncomingMessage): number {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(rawHeaders[index + 1])
+  }
+  return 0
 }
 
 /** A copy, always: what the socket delivers is a piece of a 64 KiB buffer that would be kept alive by it. */
