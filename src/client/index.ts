@@ -15,7 +15,7 @@ export type {
   Receipt,
   RecordOf,
   Records,
-  RemoteTier,
+  Client,
   SealReceipt,
   SignalOptions,
   Stage,
@@ -23,4 +23,4 @@ export type {
   Trace,
   WaitOptions,
   WriteOptions,
-} from './remote-tier.ts'
+} from './client.ts'

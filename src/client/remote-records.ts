@@ -16,7 +16,7 @@ import type {
   SignalOptions,
   Trace,
   WriteOptions,
-} from './remote-tier.ts'
+} from './client.ts'
 import type { Transport } from './transport.ts'
 
 const UPDATES_MAX = 64

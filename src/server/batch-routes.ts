@@ -11,7 +11,7 @@ import type { HttpReply } from '../runtime/http-listener.ts'
 import type { Meter } from './meter.ts'
 import type { Call, Route } from './route.ts'
 import type { BatchRequest, ReadQuery } from './schemas.ts'
-import type { JsonWrite, Receipt } from './tier.ts'
+import type { JsonWrite, Receipt } from '../index.ts'
 
 const readBatch = jsonOf(SCHEMAS.BatchRequest)
 const readKeys = jsonOf(SCHEMAS.GetRequest)

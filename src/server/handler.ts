@@ -23,12 +23,12 @@ import { serviceRoutes } from './service-routes.ts'
 import { decodePart } from './target.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { HttpReply, HttpRequest } from '../runtime/http-listener.ts'
-import type { Logger } from '../options/tier-options.ts'
+import type { Logger } from '../index.ts'
 import type { BodyBounds } from './body.ts'
 import type { RouteMeter } from './meter.ts'
 import type { Route, Service } from './route.ts'
 import type { Match } from './router.ts'
-import type { Tier } from './tier.ts'
+import type { Tier } from '../index.ts'
 
 export interface HandlerOptions extends Partial<BodyBounds> {
   /** When set, every request needs it as bearer. */

@@ -4,7 +4,7 @@
  * below it and three additions.
  */
 import type { ErrorCode } from '../errors.ts'
-import type { Stage } from './tier.ts'
+import type { Stage } from '../index.ts'
 
 /** Upper ends of the buckets of durations, in seconds. */
 export const DURATION_BUCKETS = [

@@ -3,7 +3,7 @@ import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { DURATION_BUCKETS } from './meter.ts'
 import type { Metric } from 'prom-client'
 import type { Meter } from './meter.ts'
-import type { Status, Tier } from './tier.ts'
+import type { Status, Tier } from '../index.ts'
 
 type Labels = Readonly<Record<string, string | number>>
 interface Sample {

@@ -7,7 +7,7 @@ import { QUERIES, SCHEMAS } from './schemas.ts'
 import type { HttpReply } from '../runtime/http-listener.ts'
 import type { Call, Route } from './route.ts'
 import type { ParkedQuery } from './schemas.ts'
-import type { Receipt } from './tier.ts'
+import type { Receipt } from '../index.ts'
 
 const PATH = '/v1/parked/{collection}/{key}'
 const readResolve = jsonOf(SCHEMAS.ResolveRequest)

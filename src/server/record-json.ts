@@ -2,7 +2,7 @@
  * Records and receipts as JSON text. Values are never parsed on their way out: the answer is a head, the bytes that
  * were put, and a closing brace.
  */
-import type { ParkedInfo, Receipt, Stage } from './tier.ts'
+import type { ParkedInfo, Receipt, Stage } from '../index.ts'
 
 const CLOSE = 0x7d
 const NULL = Buffer.from('null')

@@ -10,7 +10,7 @@ import { QUERIES, SCHEMAS } from './schemas.ts'
 import type { HttpReply } from '../runtime/http-listener.ts'
 import type { Call, Route } from './route.ts'
 import type { ReadQuery, WriteQuery } from './schemas.ts'
-import type { Receipt } from './tier.ts'
+import type { Receipt } from '../index.ts'
 
 const PATH = '/v1/records/{collection}/{key}'
 

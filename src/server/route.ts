@@ -8,7 +8,7 @@ import type { Clock } from '../kit/clock.ts'
 import type { HttpReply, HttpRequest } from '../runtime/http-listener.ts'
 import type { Bodies } from './body.ts'
 import type { Meter } from './meter.ts'
-import type { Tier } from './tier.ts'
+import type { Tier } from '../index.ts'
 
 /** What all calls share. */
 export interface Service {

@@ -4,9 +4,9 @@ import { listen } from '../runtime/http-listener.ts'
 import { BODIES_BYTES_MAX, BODY_BYTES_MAX } from './body.ts'
 import { createHandler } from './handler.ts'
 import type { Clock } from '../kit/clock.ts'
-import type { Logger } from '../options/tier-options.ts'
+import type { Logger } from '../index.ts'
 import type { BodyBounds } from './body.ts'
-import type { Tier } from './tier.ts'
+import type { Tier } from '../index.ts'
 
 export const DEFAULT_HOST = '127.0.0.1'
 export const DEFAULT_PORT = 7070

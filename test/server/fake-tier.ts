@@ -25,7 +25,7 @@ import type {
   Trace,
   WaitOptions,
   WriteOptions,
-} from '../../src/engine/tier.ts'
+} from '../../src/index.ts'
 
 interface Row {
   readonly version: number

@@ -4,7 +4,7 @@
  */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { serve } from './service.ts'
-import type { Tier } from '../../src/engine/tier.ts'
+import type { Tier } from '../../src/index.ts'
 import type { Answer, Service } from './service.ts'
 
 const path = (key: string, collection = 'forms') => `/v1/records/${collection}/${encodeURIComponent(key)}`

@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { startServer } from '../../src/server/index.ts'
-import type { Tier } from '../../src/engine/tier.ts'
+import type { Tier } from '../../src/index.ts'
 import type { Server, ServerOptions } from '../../src/server/index.ts'
 
 export interface Answer {
