@@ -47,9 +47,12 @@ export class ParkedWrites implements Parked {
     const item = await asked(database.parked.get({ collection, key }))
     if (item === undefined) throw nothingParked(collection, key)
     const rows = item.frame === undefined ? [item] : await this.#frame(item)
-    const outcomes = await database.parked.retry(
-      partition,
-      rows.map((row) => ({ ref: { collection: row.collection, key: row.key }, version: row.version })),
+    // By key and version: a retry that was carried out without an answer finds nothing the second time.
+    const outcomes = await asked(
+      database.parked.retry(
+        partition,
+        rows.map((row) => ({ ref: { collection: row.collection, key: row.key }, version: row.version })),
+      ),
     )
     this.#engine.refreshLanded(partition)
     const rejected = outcomes.find((outcome) => typeof outcome === 'object')

@@ -15,7 +15,7 @@ import { SpillwayError } from '../errors.ts'
 import type { Coalescer } from '../kit/coalescer.ts'
 import type { ControlEntry, EntryId, PlacedEntry, Write, WriteEntry } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
-import { COUNT_MAX, countOf } from '../model/position.ts'
+import { COUNT_MAX, countOf, plus } from '../model/position.ts'
 import type { Applier } from './apply.ts'
 import { AppendUnknown } from './append-lane.ts'
 import type { Appended, LaneItem } from './append-lane.ts'
@@ -61,6 +61,7 @@ export class SeparateWriter implements WritePath {
   }
 
   async write(request: WriteRequest): Promise<Written> {
+    if (this.#options.context.settings.sabotage === 'ack-before-journal') return this.#lie(request)
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
       const written = await this.#attempt(request)
       if (written !== 'void') return written
@@ -91,6 +92,12 @@ export class SeparateWriter implements WritePath {
 
   close(): void {
     for (const lane of this.#options.lanes) lane.close()
+  }
+
+  /** The planted bug of the demo: answers before the journal has the entry. */
+  #lie(request: WriteRequest): Written {
+    void this.#attempt(request).catch(() => undefined)
+    return { first: plus(this.#partition(request.partition).tail.position, 1), stage: 'visible' }
   }
 
   async #attempt(request: WriteRequest): Promise<Written | 'void'> {
