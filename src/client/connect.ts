@@ -7,7 +7,7 @@ import { Transport } from './transport.ts'
 import { parsed, recordPath, segment } from './wire.ts'
 import type { AskTrace, ReceiptBody } from './receipt.ts'
 import type { ResultBody } from './remote-records.ts'
-import type { AtomicWrite, CollectionOf, Receipt, Records, Client, SignalOptions, Status } from './client.ts'
+import type { AtomicWrite, CollectionOf, Receipt, Records, RemoteTier, SignalOptions, Status } from './remote-tier.ts'
 
 export interface ConnectOptions {
   /** The server's bearer token, when it has one. */
@@ -32,7 +32,7 @@ const TIMEOUT_MS_MAX = 86_400_000
  * await receipt.landed()
  * ```
  */
-export function connect(url: string, options: ConnectOptions = {}): Client {
+export function connect(url: string, options: ConnectOptions = {}): RemoteTier {
   const base = baseOf(url)
   const { timeoutMs = TIMEOUT_MS } = options
   if (!(timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX)) {

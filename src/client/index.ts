@@ -15,7 +15,7 @@ export type {
   Receipt,
   RecordOf,
   Records,
-  Client,
+  RemoteTier,
   SealReceipt,
   SignalOptions,
   Stage,
@@ -23,4 +23,4 @@ export type {
   Trace,
   WaitOptions,
   WriteOptions,
-} from './client.ts'
+} from './remote-tier.ts'

@@ -16,7 +16,7 @@ import type {
   SignalOptions,
   Trace,
   WriteOptions,
-} from './client.ts'
+} from './remote-tier.ts'
 import type { Transport } from './transport.ts'
 
 const UPDATES_MAX = 64

@@ -6,7 +6,7 @@ import { collection } from '../../src/options/collection.ts'
 import { FakeTier } from '../server/fake-tier.ts'
 import { serve } from '../server/service.ts'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Records as RemoteRecords, Client } from '../../src/client/index.ts'
+import type { Records as RemoteRecords, RemoteTier } from '../../src/client/index.ts'
 import type { Records, Tier } from '../../src/index.ts'
 import type { ServerOptions } from '../../src/server/index.ts'
 
@@ -39,8 +39,8 @@ test('the record methods have the shapes of the library', () => {
   type Shared = Exclude<keyof RemoteRecords<{ a: 1 }>, 'getManyJson' | 'putManyJson' | 'invalidate'>
   expectTypeOf<Pick<Records<{ a: 1 }>, Shared>>().toExtend<Pick<RemoteRecords<{ a: 1 }>, Shared>>()
   expectTypeOf<RemoteRecords<{ a: 1 }>>().toExtend<Pick<Records<{ a: 1 }>, Shared>>()
-  expectTypeOf<Client['parked']>().toExtend<Tier['parked']>()
-  expectTypeOf<Client['status']>().toExtend<Tier['status']>()
+  expectTypeOf<RemoteTier['parked']>().toExtend<Tier['parked']>()
+  expectTypeOf<RemoteTier['status']>().toExtend<Tier['status']>()
 })
 
 test('a collection of the library gives its values their type', async () => {

@@ -179,7 +179,7 @@ export interface Status {
   readonly usage: { readonly frontBytes: number; readonly journalBytes: number }
 }
 
-export interface Client {
+export interface RemoteTier {
   /** Without a trailing slash. */
   readonly url: string
   records<T>(collection: CollectionOf<T>): Records<T>
