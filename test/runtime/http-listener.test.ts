@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { SpillwayError } from '../../src/errors.ts'
+import type { SpillwayError } from '../../src/errors.ts'
 import { listen } from '../../src/runtime/http-listener.ts'
 import type {
   HttpListener,
@@ -281,7 +281,7 @@ describe('bodies', () => {
     const seen: unknown[] = []
     const { promise: aborted, resolve: abort } = Promise.withResolvers<void>()
     const { promise: inside, resolve: entered } = Promise.withResolvers<void>()
-    const { raw } = await serve(async (request) => {
+    const { listener, raw } = await serve(async (request) => {
       request.signal.addEventListener('abort', () => abort())
       entered()
       await request.body().catch((error: unknown) => seen.push((error as SpillwayError).code))
@@ -292,7 +292,7 @@ describe('bodies', () => {
     await inside
     connection.destroy()
     await aborted
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await listener.close({ graceMs: 10_000 })
     expect(seen).toEqual(['invalid', 'handled'])
   })
 
