@@ -64,7 +64,14 @@ function isDay(year: number, month: number, day: number): boolean {
 export function storedInstant(text: string): string | undefined {
   const match = INSTANT.exec(text)
   if (match === null) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   if (!isDay(year, month, day) || hour > 23 || minute > 59 || second > 59) return undefined
   const fraction = (match[7] ?? '').padEnd(6, '0')
   const offsetHours = Number(match[9] ?? 0)
@@ -102,12 +109,22 @@ const text: Conversion = {
 export const scalar: Conversion = {
   toSql(json, field, source) {
     if (typeof json === 'string') return text.toSql(json, field, source)
-    if (typeof json === 'number' && Number.isFinite(json) && (!Number.isInteger(json) || Number.isSafeInteger(json))) {
+    if (
+      typeof json === 'number' &&
+      Number.isFinite(json) &&
+      (!Number.isInteger(json) || Number.isSafeInteger(json))
+    ) {
       return json === 0 ? 0 : json
     }
-    if (typeof json === 'boolean') throw refuse(field, 'a string or number, or its column declared { as: \'bool\' }', json)
-    if (typeof json === 'object') throw refuse(field, 'a string or number, or its column declared { as: \'json\' }', json)
-    throw refuse(field, 'a string, or a finite number with integers within ±(2^53-1) (larger: { as: \'int64\' }, sent as a string)', json)
+    if (typeof json === 'boolean')
+      throw refuse(field, "a string or number, or its column declared { as: 'bool' }", json)
+    if (typeof json === 'object')
+      throw refuse(field, "a string or number, or its column declared { as: 'json' }", json)
+    throw refuse(
+      field,
+      "a string, or a finite number with integers within ±(2^53-1) (larger: { as: 'int64' }, sent as a string)",
+      json,
+    )
   },
   toJson(stored) {
     if (typeof stored === 'bigint') return wholeText(stored)
@@ -135,7 +152,8 @@ export const CONVERSIONS: Record<ColumnAs, Conversion> = {
     toSql(json, field) {
       if (typeof json === 'string' && DECIMAL.test(json) && !/^-[0.]*$/.test(json)) {
         const [whole = '', fraction = ''] = json.replace('-', '').split('.')
-        if (fraction.length <= DECIMAL_SCALE_MAX && whole.length + fraction.length <= DECIMAL_DIGITS_MAX) return json
+        if (fraction.length <= DECIMAL_SCALE_MAX && whole.length + fraction.length <= DECIMAL_DIGITS_MAX)
+          return json
       }
       throw refuse(
         field,
@@ -157,7 +175,11 @@ export const CONVERSIONS: Record<ColumnAs, Conversion> = {
     toSql(json, field) {
       const stored = typeof json === 'string' ? storedInstant(json) : undefined
       if (stored !== undefined) return stored
-      throw refuse(field, 'an instant as YYYY-MM-DDTHH:MM:SS with up to 6 fraction digits and a zone (Z or ±HH:MM)', json)
+      throw refuse(
+        field,
+        'an instant as YYYY-MM-DDTHH:MM:SS with up to 6 fraction digits and a zone (Z or ±HH:MM)',
+        json,
+      )
     },
     toJson(stored) {
       const shown = typeof stored === 'string' ? shownInstant(stored) : undefined

@@ -19,7 +19,10 @@ const PART = /\{([^{}]*)\}/g
 /** Throws `invalid`, with `name` saying which option it is. */
 export function compileKeyTemplate(text: string, name: string): KeyTemplate {
   const problem = (why: string): SpillwayError =>
-    new SpillwayError('invalid', `${name} ${JSON.stringify(text)} ${why}; write it like "{candidate}" or "{school}/{candidate}".`)
+    new SpillwayError(
+      'invalid',
+      `${name} ${JSON.stringify(text)} ${why}; write it like "{candidate}" or "{school}/{candidate}".`,
+    )
   const fields: string[] = []
   const literals: string[] = []
   let at = 0
@@ -32,7 +35,8 @@ export function compileKeyTemplate(text: string, name: string): KeyTemplate {
   if (fields.length === 0) throw problem('names no field')
   if (fields.some((field) => field === '')) throw problem('has an empty field name')
   if (new Set(fields).size !== fields.length) throw problem('names a field twice')
-  if (literals.some((literal) => /[{}]/.test(literal))) throw problem('has a brace that is not part of a {field}')
+  if (literals.some((literal) => /[{}]/.test(literal)))
+    throw problem('has a brace that is not part of a {field}')
   if (literals.slice(1, -1).some((literal) => literal === '')) {
     throw problem('has two fields without a separator between them, so keys would have two readings')
   }

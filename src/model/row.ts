@@ -16,7 +16,9 @@ import { fieldToSql, fieldsOf, keyParts, refuseUnmapped } from './table.ts'
 /** Columns of a key, in template order. Throws `invalid` for a key that is not the one spelling of a row. */
 export function keyToSql(table: MappedTable, collection: string, key: string): SqlValue[] {
   const parts = keyParts(table, collection, key)
-  return parts.map((part, index) => (table.columns[index] as MappedColumn).conversion.toSql(part, key, () => part))
+  return parts.map((part, index) =>
+    (table.columns[index] as MappedColumn).conversion.toSql(part, key, () => part),
+  )
 }
 
 /** All columns of a row. Throws `invalid` where `checkValue` would. */

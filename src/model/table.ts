@@ -112,13 +112,18 @@ export function compileTable(
 
 function compileMapped(collection: string, options: TableOptions): MappedTable {
   const where = `collections.${collection}.table`
-  if (options === null || typeof options !== 'object') throw new SpillwayError('invalid', `${where} must be an object.`)
+  if (options === null || typeof options !== 'object')
+    throw new SpillwayError('invalid', `${where} must be an object.`)
   refuseUnknown(options, TABLE_OPTIONS, where)
   const name = identifier(options.name, `${where}.name`, TABLE_NAME_MAX)
   if (/^(?:sqlite|spillway)_/i.test(name)) {
-    throw new SpillwayError('invalid', `${where}.name ${JSON.stringify(name)} begins with a reserved prefix; take another name.`)
+    throw new SpillwayError(
+      'invalid',
+      `${where}.name ${JSON.stringify(name)} begins with a reserved prefix; take another name.`,
+    )
   }
-  if (typeof options.key !== 'string') throw new SpillwayError('invalid', `${where}.key must be a template such as "{candidate}".`)
+  if (typeof options.key !== 'string')
+    throw new SpillwayError('invalid', `${where}.key must be a template such as "{candidate}".`)
   const key = compileKeyTemplate(options.key, `${where}.key`)
   if (options.columns === null || typeof options.columns !== 'object') {
     throw new SpillwayError('invalid', `${where}.columns must map fields to columns.`)
@@ -126,15 +131,25 @@ function compileMapped(collection: string, options: TableOptions): MappedTable {
   const declared = new Map(Object.entries(options.columns))
   const keyColumns = key.fields.map((field) => keyColumn(field, declared.get(field), `${where}.columns`))
   const others = [...declared].filter(([field]) => !key.fields.includes(field))
-  const columns = [...keyColumns, ...others.map(([field, given]) => valueColumn(field, given, `${where}.columns`))]
-  const versionColumn = identifier(options.versionColumn ?? VERSION_COLUMN, `${where}.versionColumn`, COLUMN_NAME_MAX)
+  const columns = [
+    ...keyColumns,
+    ...others.map(([field, given]) => valueColumn(field, given, `${where}.columns`)),
+  ]
+  const versionColumn = identifier(
+    options.versionColumn ?? VERSION_COLUMN,
+    `${where}.versionColumn`,
+    COLUMN_NAME_MAX,
+  )
   refuseTwice([...columns.map((one) => one.column), versionColumn, CHECK_COLUMN, DELETED_COLUMN], where)
   if (options.check !== undefined && typeof options.check !== 'boolean') {
     throw new SpillwayError('invalid', `${where}.check must be true or false.`)
   }
   const landing = options.landing ?? 'upsert'
   if (landing !== 'upsert' && landing !== 'row-by-row') {
-    throw new SpillwayError('invalid', `${where}.landing must be "upsert" or "row-by-row".${didYouMean(String(landing), ['upsert', 'row-by-row'])}`)
+    throw new SpillwayError(
+      'invalid',
+      `${where}.landing must be "upsert" or "row-by-row".${didYouMean(String(landing), ['upsert', 'row-by-row'])}`,
+    )
   }
   const byField = new Map(columns.map((one) => [one.field, one]))
   const valueOrder = [...declared.keys()]
@@ -165,7 +180,13 @@ function keyColumn(field: string, given: string | ColumnOptions | undefined, whe
     )
   }
   const onlyTyped = typeof given === 'object' && given.absent === 'missing'
-  return { ...column, as, conversion: CONVERSIONS[as], isKey: true, inValue: given !== undefined && !onlyTyped }
+  return {
+    ...column,
+    as,
+    conversion: CONVERSIONS[as],
+    isKey: true,
+    inValue: given !== undefined && !onlyTyped,
+  }
 }
 
 function valueColumn(field: string, given: string | ColumnOptions, where: string): MappedColumn {
@@ -181,10 +202,16 @@ function compileColumn(field: string, given: string | ColumnOptions, where: stri
   refuseUnknown(options, COLUMN_OPTIONS, at)
   const { as, absent } = options
   if (as !== undefined && !COLUMN_AS.includes(as)) {
-    throw new SpillwayError('invalid', `${at}.as must be one of ${COLUMN_AS.join(', ')}.${didYouMean(String(as), COLUMN_AS)}`)
+    throw new SpillwayError(
+      'invalid',
+      `${at}.as must be one of ${COLUMN_AS.join(', ')}.${didYouMean(String(as), COLUMN_AS)}`,
+    )
   }
   if (absent !== undefined && absent !== 'null' && absent !== 'missing') {
-    throw new SpillwayError('invalid', `${at}.absent must be "null" or "missing".${didYouMean(String(absent), ['null', 'missing'])}`)
+    throw new SpillwayError(
+      'invalid',
+      `${at}.absent must be "null" or "missing".${didYouMean(String(absent), ['null', 'missing'])}`,
+    )
   }
   return {
     field,
@@ -202,7 +229,10 @@ function compileColumn(field: string, given: string | ColumnOptions, where: stri
 function identifier(name: unknown, where: string, lengthMax: number): string {
   if (typeof name !== 'string' || name === '') throw new SpillwayError('invalid', `${where} must be a name.`)
   if (name.length > lengthMax) {
-    throw new SpillwayError('invalid', `${where} ${JSON.stringify(name)} has ${name.length} characters; at most ${lengthMax} fit.`)
+    throw new SpillwayError(
+      'invalid',
+      `${where} ${JSON.stringify(name)} has ${name.length} characters; at most ${lengthMax} fit.`,
+    )
   }
   const bad = /[^\p{L}\p{N}_$ -]/u.exec(name)
   if (bad !== null || name !== name.trim()) {
@@ -217,7 +247,10 @@ function identifier(name: unknown, where: string, lengthMax: number): string {
 function refuseUnknown(options: object, known: readonly string[], where: string): void {
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      throw new SpillwayError('invalid', `${where} has no option ${JSON.stringify(name)}.${didYouMean(name, known)}`)
+      throw new SpillwayError(
+        'invalid',
+        `${where} has no option ${JSON.stringify(name)}.${didYouMean(name, known)}`,
+      )
     }
   }
 }
@@ -227,7 +260,10 @@ function refuseTwice(columns: readonly string[], where: string): void {
   for (const column of columns) {
     const folded = column.toLowerCase()
     if (seen.has(folded)) {
-      throw new SpillwayError('invalid', `${where} uses the column ${JSON.stringify(column)} twice (names differ by case at most).`)
+      throw new SpillwayError(
+        'invalid',
+        `${where} uses the column ${JSON.stringify(column)} twice (names differ by case at most).`,
+      )
     }
     seen.add(folded)
   }
@@ -242,7 +278,10 @@ export function checkKey(spec: TableSpec, key: string): void {
 export function keyParts(table: MappedTable, collection: string, key: string): string[] {
   const parts = parseKey(table.key, key)
   if (parts === undefined || formatKey(table.key, parts) !== key) {
-    throw new SpillwayError('invalid', `Key ${JSON.stringify(key)} of ${collection} does not have the form ${JSON.stringify(table.key.text)}.`)
+    throw new SpillwayError(
+      'invalid',
+      `Key ${JSON.stringify(key)} of ${collection} does not have the form ${JSON.stringify(table.key.text)}.`,
+    )
   }
   for (let index = 0; index < parts.length; index += 1) {
     const column = table.columns[index] as MappedColumn
@@ -270,11 +309,19 @@ const noSource = (): string => ''
 
 /** A JSON object's own fields; anything else is `invalid`. */
 export function fieldsOf(collection: string, json: unknown): Record<string, unknown> {
-  if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json as Record<string, unknown>
-  throw new SpillwayError('invalid', `A value of ${collection} must be a JSON object: it is mapped to columns.`)
+  if (json !== null && typeof json === 'object' && !Array.isArray(json))
+    return json as Record<string, unknown>
+  throw new SpillwayError(
+    'invalid',
+    `A value of ${collection} must be a JSON object: it is mapped to columns.`,
+  )
 }
 
-export function refuseUnmapped(table: MappedTable, collection: string, fields: Record<string, unknown>): void {
+export function refuseUnmapped(
+  table: MappedTable,
+  collection: string,
+  fields: Record<string, unknown>,
+): void {
   for (const field of Object.keys(fields)) {
     if (table.byField.get(field)?.inValue === true) continue
     const known = table.valueOrder.map((index) => (table.columns[index] as MappedColumn).field)
@@ -308,12 +355,18 @@ export function fieldToSql(
   }
   if (!present) {
     if (column.absent === 'missing') return null
-    throw new SpillwayError('invalid', `Field ${JSON.stringify(field)} is missing: send null, or declare { absent: 'missing' } to leave it out.`)
+    throw new SpillwayError(
+      'invalid',
+      `Field ${JSON.stringify(field)} is missing: send null, or declare { absent: 'missing' } to leave it out.`,
+    )
   }
   if (json === null) {
     if (column.absent === 'null') return null
     if (column.as !== 'json') {
-      throw new SpillwayError('invalid', `Field ${JSON.stringify(field)} is null: leave it out, or declare { absent: 'null' }.`)
+      throw new SpillwayError(
+        'invalid',
+        `Field ${JSON.stringify(field)} is null: leave it out, or declare { absent: 'null' }.`,
+      )
     }
   }
   return column.conversion.toSql(json, field, () => sourceOf(field))

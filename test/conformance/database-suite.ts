@@ -104,7 +104,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
 
     async function begin(): Promise<void> {
       const marks = Array.from({ length: PARTITIONS }, () => markAt(0))
-      await database.beginGeneration(1, marks, marks.map(() => undefined))
+      await database.beginGeneration(
+        1,
+        marks,
+        marks.map(() => undefined),
+      )
     }
 
     beforeEach(async () => {
@@ -121,7 +125,10 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       return result
     }
 
-    async function read(key: string, collection: string = FORMS): Promise<{ version: number; value: unknown }> {
+    async function read(
+      key: string,
+      collection: string = FORMS,
+    ): Promise<{ version: number; value: unknown }> {
       const { held } = await database.read(0, [{ collection, key }])
       return { version: held[0]!.version, value: shown(held[0]!.value) }
     }
@@ -131,7 +138,9 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
     }
 
     async function parkedKeys(): Promise<string[]> {
-      return (await database.parked.list({ limit: 100 })).items.map((item) => `${item.key}@${item.version - at(0)}`)
+      return (await database.parked.list({ limit: 100 })).items.map(
+        (item) => `${item.key}@${item.version - at(0)}`,
+      )
     }
 
     const nothing = { version: ABSENT, value: undefined }
@@ -162,7 +171,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
         await begin()
         await landed(batch(0, 1, { rows: [put('a', 1)], refused: [at(1)] }))
         const expected = (await database.partitions()).map((row) => row.mark)
-        await database.beginGeneration(2, expected.map((mark) => ({ ...mark, journal: 'next' })), expected)
+        await database.beginGeneration(
+          2,
+          expected.map((mark) => ({ ...mark, journal: 'next' })),
+          expected,
+        )
         expect(await read('a')).toEqual({ version: at(1), value: { count: 1 } })
         const [row] = await database.partitions()
         expect([row!.counts.landed, row!.refused]).toEqual([1, [at(1)]])
@@ -171,7 +184,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       test('who lands from a mark of the generation before lands nothing', async () => {
         await begin()
         const expected = (await database.partitions()).map((row) => row.mark)
-        await database.beginGeneration(2, expected.map((mark) => ({ ...mark, journal: 'next' })), expected)
+        await database.beginGeneration(
+          2,
+          expected.map((mark) => ({ ...mark, journal: 'next' })),
+          expected,
+        )
         expect((await database.land(batch(0, 1, { rows: [put('a', 1)] }))).kind).toBe('moved')
         expect(await read('a')).toEqual(nothing)
       })
@@ -181,7 +198,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       beforeEach(begin)
 
       test('rows, position and counters are there together', async () => {
-        expect(await landed(batch(0, 2, { rows: [put('a', 1), put('b', 2)] }))).toEqual({ kind: 'landed', cleared: 0, newer: [] })
+        expect(await landed(batch(0, 2, { rows: [put('a', 1), put('b', 2)] }))).toEqual({
+          kind: 'landed',
+          cleared: 0,
+          newer: [],
+        })
         const { position: where, held } = await database.read(0, [
           { collection: FORMS, key: 'b' },
           { collection: FORMS, key: 'nobody' },
@@ -202,9 +223,18 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
 
       test('a landing from where the database is not changes nothing and says where it is', async () => {
         await landed(batch(0, 2, { rows: [put('a', 1)] }))
-        const elsewhere = [markAt(0), markAt(3), { ...markAt(2), journal: 'other' }, { ...markAt(2), digest: 'other' }, { ...markAt(2), offset: 9 }]
+        const elsewhere = [
+          markAt(0),
+          markAt(3),
+          { ...markAt(2), journal: 'other' },
+          { ...markAt(2), digest: 'other' },
+          { ...markAt(2), offset: 9 },
+        ]
         for (const from of elsewhere) {
-          const result = await database.land({ ...batch(2, 5, { rows: [put('a', 5)], park: [parked(put('b', 4))] }), from })
+          const result = await database.land({
+            ...batch(2, 5, { rows: [put('a', 5)], park: [parked(put('b', 4))] }),
+            from,
+          })
           expect(result).toEqual({ kind: 'moved', mark: markAt(2) })
         }
         expect(await read('a')).toEqual({ version: at(1), value: { count: 1 } })
@@ -220,7 +250,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
 
       test('deletes delete, also what was not there', async () => {
         await landed(batch(0, 2, { rows: [put('a', 1)] }))
-        expect(await landed(batch(2, 4, { rows: [gone('a', 3), gone('b', 4)] }))).toEqual({ kind: 'landed', cleared: 0, newer: [] })
+        expect(await landed(batch(2, 4, { rows: [gone('a', 3), gone('b', 4)] }))).toEqual({
+          kind: 'landed',
+          cleared: 0,
+          newer: [],
+        })
         expect(await read('a')).toEqual(nothing)
         await landed(batch(4, 5, { rows: [put('a', 5)] }))
         expect(await read('a')).toEqual({ version: at(5), value: { count: 5 } })
@@ -239,20 +273,55 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       })
 
       test('every valid key is a row of its own and comes back as it was', async () => {
-        const keys = ['__proto__', 'a', 'A', 'a ', 'ä', 'a\u0308', 'key\0nul', 'key', '\0', '0', '00', '1e2', 'a/b', '../x', "o'clock", '"', '\ufeffbom', '\uffff', '😀', 'x'.repeat(512)]
+        const keys = [
+          '__proto__',
+          'a',
+          'A',
+          'a ',
+          'ä',
+          'a\u0308',
+          'key\0nul',
+          'key',
+          '\0',
+          '0',
+          '00',
+          '1e2',
+          'a/b',
+          '../x',
+          "o'clock",
+          '"',
+          '\ufeffbom',
+          '\uffff',
+          '😀',
+          'x'.repeat(512),
+        ]
         const sorted = [...keys].sort(compareUtf8)
-        await landed(batch(0, keys.length, { rows: sorted.map((key, index) => put(key, index + 1, { key })) }))
-        const { held } = await database.read(0, keys.map((key) => ({ collection: FORMS, key })))
+        await landed(
+          batch(0, keys.length, { rows: sorted.map((key, index) => put(key, index + 1, { key })) }),
+        )
+        const { held } = await database.read(
+          0,
+          keys.map((key) => ({ collection: FORMS, key })),
+        )
         expect(held.map((one) => shown(one.value))).toEqual(keys.map((key) => ({ key })))
         const { rows } = await database.scan(FORMS, undefined, 100)
-        expect(rows.map((row) => [row.key, shown(row.value), row.check])).toEqual(sorted.map((key) => [key, { key }, 'good']))
+        expect(rows.map((row) => [row.key, shown(row.value), row.check])).toEqual(
+          sorted.map((key) => [key, { key }, 'good']),
+        )
       })
 
       test('values keep their bytes, compressed ones too', async () => {
         const text = Buffer.from(`{ "spaced" :  1.0, "text":"${'forms '.repeat(4_000)}"}`)
-        const values = (['none', 'gzip', 'zstd'] as const).map((codec) => compress(text, { codec, thresholdBytes: 1 }))
-        await landed(batch(0, 3, { rows: values.map((value, index) => ({ ...put(`k${index}`, index + 1), value })) }))
-        const { held } = await database.read(0, values.map((_, index) => ({ collection: FORMS, key: `k${index}` })))
+        const values = (['none', 'gzip', 'zstd'] as const).map((codec) =>
+          compress(text, { codec, thresholdBytes: 1 }),
+        )
+        await landed(
+          batch(0, 3, { rows: values.map((value, index) => ({ ...put(`k${index}`, index + 1), value })) }),
+        )
+        const { held } = await database.read(
+          0,
+          values.map((_, index) => ({ collection: FORMS, key: `k${index}` })),
+        )
         for (const { value } of held) {
           expect(value!.rawBytes).toBe(text.length)
           expect(Buffer.from(decompress(value!.codec, value!.bytes, value!.rawBytes)).equals(text)).toBe(true)
@@ -268,7 +337,10 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
           done = true
         })()
         while (!done) {
-          const { position: where, held } = await database.read(0, ['a', 'b'].map((key) => ({ collection: FORMS, key })))
+          const { position: where, held } = await database.read(
+            0,
+            ['a', 'b'].map((key) => ({ collection: FORMS, key })),
+          )
           const expected = where === at(0) ? ABSENT : where
           expect(held.map((one) => one.version)).toEqual([expected, expected])
         }
@@ -283,9 +355,15 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
           database.land(batch(1, 2, { partition: 0, rows: [put('e', 2)] })),
         ])
         expect(results.map((result) => result.kind)).toEqual(['landed', 'moved', 'rejects', 'landed'])
-        const versions = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(async (key) => (await read(key)).version))
+        const versions = await Promise.all(
+          ['a', 'b', 'c', 'd', 'e'].map(async (key) => (await read(key)).version),
+        )
         expect(versions).toEqual([at(1), ABSENT, ABSENT, ABSENT, at(2)])
-        expect((await database.partitions()).map((row) => row.mark)).toEqual([markAt(2), markAt(0), markAt(0)])
+        expect((await database.partitions()).map((row) => row.mark)).toEqual([
+          markAt(2),
+          markAt(0),
+          markAt(0),
+        ])
       })
     })
 
@@ -293,14 +371,44 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       beforeEach(begin)
 
       test('voids, seals and refused positions are kept in order, each for its partition', async () => {
-        await landed(batch(0, 5, { voids: [['two', at(1)], ['one', at(2)]], seals: [[FORMS, at(3)]], refused: [at(5), at(4)] }))
-        await landed(batch(5, 8, { voids: [['two', at(6)]], seals: [[FORMS, at(7)], [LOG, at(8)]], refused: [at(6)] }))
+        await landed(
+          batch(0, 5, {
+            voids: [
+              ['two', at(1)],
+              ['one', at(2)],
+            ],
+            seals: [[FORMS, at(3)]],
+            refused: [at(5), at(4)],
+          }),
+        )
+        await landed(
+          batch(5, 8, {
+            voids: [['two', at(6)]],
+            seals: [
+              [FORMS, at(7)],
+              [LOG, at(8)],
+            ],
+            refused: [at(6)],
+          }),
+        )
         const fold = await database.snapshot(0)
-        expect(fold.voids).toEqual([['one', at(2)], ['two', at(6)]])
-        expect(fold.seals).toEqual([[FORMS, at(3)], [LOG, at(8)]])
+        expect(fold.voids).toEqual([
+          ['one', at(2)],
+          ['two', at(6)],
+        ])
+        expect(fold.seals).toEqual([
+          [FORMS, at(3)],
+          [LOG, at(8)],
+        ])
         expect(fold.refused).toEqual([at(4), at(5), at(6)])
         expect(fold.refusedFrom).toBe(ORIGIN)
-        expect(await database.snapshot(1)).toEqual({ mark: markAt(0), voids: [], seals: [], refused: [], refusedFrom: ORIGIN })
+        expect(await database.snapshot(1)).toEqual({
+          mark: markAt(0),
+          voids: [],
+          seals: [],
+          refused: [],
+          refusedFrom: ORIGIN,
+        })
         expect((await database.partitions())[0]).toMatchObject(fold)
       })
 
@@ -323,7 +431,13 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       test('a batch that does not land leaves no fold state', async () => {
         const parts = { voids: [['x', at(1)] as const], seals: [[FORMS, at(2)] as const], refused: [at(3)] }
         await database.land(batch(0, 4, { ...parts, rows: [put('a', 4, 'poison')] }))
-        expect(await database.snapshot(0)).toEqual({ mark: markAt(0), voids: [], seals: [], refused: [], refusedFrom: ORIGIN })
+        expect(await database.snapshot(0)).toEqual({
+          mark: markAt(0),
+          voids: [],
+          seals: [],
+          refused: [],
+          refusedFrom: ORIGIN,
+        })
       })
     })
 
@@ -331,11 +445,16 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       beforeEach(begin)
 
       test('every row that is not accepted is named, and nothing lands', async () => {
-        const rows = Array.from({ length: 20 }, (_, index) => put(`k${String(index).padStart(2, '0')}`, index + 1, index % 7 === 3 ? 'poison' : index))
+        const rows = Array.from({ length: 20 }, (_, index) =>
+          put(`k${String(index).padStart(2, '0')}`, index + 1, index % 7 === 3 ? 'poison' : index),
+        )
         const result = await database.land(batch(0, 20, { rows }))
         if (result.kind !== 'rejects') throw new Error(`Expected rejects, got ${JSON.stringify(result)}`)
         expect(result.rejects.map((one) => [one.ref, one.version])).toEqual(
-          [3, 10, 17].map((index) => [{ collection: FORMS, key: `k${String(index).padStart(2, '0')}` }, at(index + 1)]),
+          [3, 10, 17].map((index) => [
+            { collection: FORMS, key: `k${String(index).padStart(2, '0')}` },
+            at(index + 1),
+          ]),
         )
         for (const { cause } of result.rejects) expect(cause).not.toBe('')
         expect((await database.read(0, [])).position).toBe(at(0))
@@ -357,8 +476,21 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
         expect(await read('a')).toEqual({ version: at(2), value: 'poison' })
         expect(await counts()).toEqual({ ...EMPTY_LEDGER, landed: 1, parked: 1 })
         const item = await database.parked.get({ collection: FORMS, key: 'a' })
-        expect(item).toMatchObject({ collection: FORMS, key: 'a', partition: 0, version: at(2), cause: 'not accepted', frame: undefined, attempts: 1, bytes: 8 })
-        expect([shown(item!.value), item!.table.version, shown(item!.table.value)]).toEqual(['poison', at(1), { count: 1 }])
+        expect(item).toMatchObject({
+          collection: FORMS,
+          key: 'a',
+          partition: 0,
+          version: at(2),
+          cause: 'not accepted',
+          frame: undefined,
+          attempts: 1,
+          bytes: 8,
+        })
+        expect([shown(item!.value), item!.table.version, shown(item!.table.value)]).toEqual([
+          'poison',
+          at(1),
+          { count: 1 },
+        ])
         expect(await database.parked.get({ collection: FORMS, key: 'b' })).toBeUndefined()
       })
 
@@ -366,7 +498,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
         await landed(batch(0, 1, { rows: [put('a', 1)] }))
         await landed(batch(1, 2, { park: [parked(gone('a', 2))] }))
         expect(await read('a')).toEqual(nothing)
-        expect(await database.parked.get({ collection: FORMS, key: 'a' })).toMatchObject({ version: at(2), value: undefined, bytes: 0 })
+        expect(await database.parked.get({ collection: FORMS, key: 'a' })).toMatchObject({
+          version: at(2),
+          value: undefined,
+          bytes: 0,
+        })
       })
 
       test('a newer good write or delete clears a parked one, which counts as superseded', async () => {
@@ -393,21 +529,36 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       })
 
       test('beyond the bound nothing lands until there is room', async () => {
-        const park = Array.from({ length: PARKED_MAX }, (_, index) => parked(put(`p${index}`, index + 1, 'poison')))
+        const park = Array.from({ length: PARKED_MAX }, (_, index) =>
+          parked(put(`p${index}`, index + 1, 'poison')),
+        )
         await landed(batch(0, PARKED_MAX, { park }))
-        const more = batch(PARKED_MAX, PARKED_MAX + 2, { rows: [put('a', PARKED_MAX + 1)], park: [parked(put('q', PARKED_MAX + 2, 'poison'))] })
+        const more = batch(PARKED_MAX, PARKED_MAX + 2, {
+          rows: [put('a', PARKED_MAX + 1)],
+          park: [parked(put('q', PARKED_MAX + 2, 'poison'))],
+        })
         const full = await database.land(more)
-        expect(full).toMatchObject({ kind: 'parked-full', bound: expect.stringContaining(String(PARKED_MAX)) })
+        expect(full).toMatchObject({
+          kind: 'parked-full',
+          bound: expect.stringContaining(String(PARKED_MAX)),
+        })
         expect(await read('a')).toEqual(nothing)
         expect((await database.read(0, [])).position).toBe(at(PARKED_MAX))
         await tested.acceptPoison()
-        expect(await database.parked.retry(0, [{ ref: { collection: FORMS, key: 'p0' }, version: at(1) }])).toEqual(['landed'])
+        expect(
+          await database.parked.retry(0, [{ ref: { collection: FORMS, key: 'p0' }, version: at(1) }]),
+        ).toEqual(['landed'])
         await landed(more)
         expect(await counts()).toEqual({ ...EMPTY_LEDGER, landed: 2, parked: PARKED_MAX })
       })
 
       test('lists page through everything once, in the order of collection and key', async () => {
-        const park = [parked(put('b', 1, 'poison', LOG)), parked(put('a', 2, 'poison')), parked(put('c', 3, 'poison')), parked(put('b', 4, 'poison'))]
+        const park = [
+          parked(put('b', 1, 'poison', LOG)),
+          parked(put('a', 2, 'poison')),
+          parked(put('c', 3, 'poison')),
+          parked(put('b', 4, 'poison')),
+        ]
         await landed(batch(0, 4, { park }))
         const found: string[] = []
         let after: string | undefined
@@ -439,18 +590,28 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       test('a retry of another version than is parked does nothing', async () => {
         await landed(batch(0, 2, { park: [parked(put('a', 2, 'poison'))] }))
         await tested.acceptPoison()
-        expect(await database.parked.retry(0, [{ ref: { collection: FORMS, key: 'a' }, version: at(1) }])).toEqual(['gone'])
+        expect(
+          await database.parked.retry(0, [{ ref: { collection: FORMS, key: 'a' }, version: at(1) }]),
+        ).toEqual(['gone'])
         expect(await parkedKeys()).toEqual(['a@2'])
       })
 
       test('a frame is retried whole: where one write is not accepted, none lands and each says why', async () => {
         const frame = at(1)
-        await landed(batch(0, 2, { park: [parked(put('a', 1, 'fine'), frame), parked(put('b', 2, 'poison'), frame)] }))
-        const wanted = ['a', 'b'].map((key, index) => ({ ref: { collection: FORMS, key }, version: at(index + 1) }))
+        await landed(
+          batch(0, 2, { park: [parked(put('a', 1, 'fine'), frame), parked(put('b', 2, 'poison'), frame)] }),
+        )
+        const wanted = ['a', 'b'].map((key, index) => ({
+          ref: { collection: FORMS, key },
+          version: at(index + 1),
+        }))
         const outcomes = await database.parked.retry(0, wanted)
         expect(outcomes).toEqual([{ rejected: expect.any(String) }, { rejected: expect.any(String) }])
         const { items } = await database.parked.list({ limit: 10 })
-        expect(items.map((item) => [item.key, item.frame, item.attempts])).toEqual([['a', frame, 2], ['b', frame, 2]])
+        expect(items.map((item) => [item.key, item.frame, item.attempts])).toEqual([
+          ['a', frame, 2],
+          ['b', frame, 2],
+        ])
         expect(await counts()).toEqual({ ...EMPTY_LEDGER, parked: 2 })
         expect((await database.scan(FORMS, undefined, 10)).rows).toEqual([])
       })
@@ -458,7 +619,9 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       test('a retry of a write that the table has overtaken is superseded and overwrites nothing', async () => {
         await landed(batch(0, 5, { rows: [put('a', 5)] }))
         await landed(batch(5, 6, { park: [parked(put('a', 3, 'old'))] }))
-        expect(await database.parked.retry(0, [{ ref: { collection: FORMS, key: 'a' }, version: at(3) }])).toEqual(['superseded'])
+        expect(
+          await database.parked.retry(0, [{ ref: { collection: FORMS, key: 'a' }, version: at(3) }]),
+        ).toEqual(['superseded'])
         expect(await read('a')).toEqual({ version: at(5), value: { count: 5 } })
         expect(await counts()).toEqual({ ...EMPTY_LEDGER, landed: 1, superseded: 1 })
       })
@@ -483,7 +646,11 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
 
       test('a scan pages through all rows of its collection once', async () => {
         const keys = Array.from({ length: 25 }, (_, index) => `k${String(index).padStart(2, '0')}`)
-        await landed(batch(0, 30, { rows: [...keys.map((key, index) => put(key, index + 1)), put('other', 30, 1, LOG)] }))
+        await landed(
+          batch(0, 30, {
+            rows: [...keys.map((key, index) => put(key, index + 1)), put('other', 30, 1, LOG)],
+          }),
+        )
         const found: string[] = []
         let after: string | undefined
         do {
@@ -497,43 +664,54 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
       })
     })
 
-    test('after any landings all reads and the ledger are those of the writes', { timeout: 60_000 }, async () => {
-      await begin()
-      const write = fc.record({ name: fc.constantFrom('a', 'b', 'c'), kind: fc.constantFrom('put', 'delete', 'park', 'park delete') })
-      const writes = fc.uniqueArray(write, { selector: (one) => one.name, maxLength: 3 })
-      let count = 0
-      let run = 0
-      await fc.assert(
-        fc.asyncProperty(fc.array(writes, { maxLength: 8 }), async (batches) => {
-          // Keys of its own for each run; the partition goes on.
-          run += 1
-          const keys = ['a', 'b', 'c'].map((one) => `${run} ${one}`)
-          const newest = new Map<string, { version: number; value: unknown }>()
-          for (const one of batches) {
-            const from = count
-            const rows: LandRow[] = []
-            const park: ParkRow[] = []
-            for (const { name: letter, kind } of [...one].sort((x, y) => (x.name < y.name ? -1 : 1))) {
-              count += 1
-              const key = `${run} ${letter}`
-              const row = kind.endsWith('delete') ? gone(key, count) : put(key, count)
-              if (kind.startsWith('park')) park.push(parked(row))
-              else rows.push(row)
-              newest.set(key, row.value === undefined ? nothing : { version: at(count), value: { count } })
+    test(
+      'after any landings all reads and the ledger are those of the writes',
+      { timeout: 60_000 },
+      async () => {
+        await begin()
+        const write = fc.record({
+          name: fc.constantFrom('a', 'b', 'c'),
+          kind: fc.constantFrom('put', 'delete', 'park', 'park delete'),
+        })
+        const writes = fc.uniqueArray(write, { selector: (one) => one.name, maxLength: 3 })
+        let count = 0
+        let run = 0
+        await fc.assert(
+          fc.asyncProperty(fc.array(writes, { maxLength: 8 }), async (batches) => {
+            // Keys of its own for each run; the partition goes on.
+            run += 1
+            const keys = ['a', 'b', 'c'].map((one) => `${run} ${one}`)
+            const newest = new Map<string, { version: number; value: unknown }>()
+            for (const one of batches) {
+              const from = count
+              const rows: LandRow[] = []
+              const park: ParkRow[] = []
+              for (const { name: letter, kind } of [...one].sort((x, y) => (x.name < y.name ? -1 : 1))) {
+                count += 1
+                const key = `${run} ${letter}`
+                const row = kind.endsWith('delete') ? gone(key, count) : put(key, count)
+                if (kind.startsWith('park')) park.push(parked(row))
+                else rows.push(row)
+                newest.set(key, row.value === undefined ? nothing : { version: at(count), value: { count } })
+              }
+              await landed(batch(from, count, { rows, park }))
             }
-            await landed(batch(from, count, { rows, park }))
-          }
-          for (const key of keys) expect(await read(key)).toEqual(newest.get(key) ?? nothing)
-          const ledger = await counts()
-          expect(acceptedOf(ledger)).toBe(count)
-          const { items } = await database.parked.list({ limit: 1_000 })
-          expect(ledger.parked).toBe(items.length)
-          // Makes room: parked writes are bounded.
-          await landed(batch(count, count + items.length, { rows: items.map((item, index) => gone(item.key, count + index + 1)) }))
-          count += items.length
-        }),
-        { numRuns: maker.runs ?? 60 },
-      )
-    })
+            for (const key of keys) expect(await read(key)).toEqual(newest.get(key) ?? nothing)
+            const ledger = await counts()
+            expect(acceptedOf(ledger)).toBe(count)
+            const { items } = await database.parked.list({ limit: 1_000 })
+            expect(ledger.parked).toBe(items.length)
+            // Makes room: parked writes are bounded.
+            await landed(
+              batch(count, count + items.length, {
+                rows: items.map((item, index) => gone(item.key, count + index + 1)),
+              }),
+            )
+            count += items.length
+          }),
+          { numRuns: maker.runs ?? 60 },
+        )
+      },
+    )
   })
 }

@@ -21,9 +21,21 @@ function refused(conversion: Conversion, json: unknown): boolean {
 const EXACT: Record<ColumnAs, readonly unknown[]> = {
   text: ['', 'a', '007', 'né 😀', 'a\0b', '"quoted"\n', '\u2028', '\ufeff'],
   int64: ['0', '-1', '9223372036854775807', '-9223372036854775808', '9007199254740993'],
-  decimal: ['0', '1.50', '-0.01', '12345678901234567890.123456789', '0.000', `${'9'.repeat(35)}.${'1'.repeat(30)}`],
+  decimal: [
+    '0',
+    '1.50',
+    '-0.01',
+    '12345678901234567890.123456789',
+    '0.000',
+    `${'9'.repeat(35)}.${'1'.repeat(30)}`,
+  ],
   date: ['2024-02-29', '1000-01-01', '9999-12-31', '2000-02-29'],
-  instant: ['2026-01-01T00:00:00.000Z', '1970-01-01T00:00:00.001Z', '2026-06-30T23:59:59.123456Z', '1000-01-01T00:00:00.000Z'],
+  instant: [
+    '2026-01-01T00:00:00.000Z',
+    '1970-01-01T00:00:00.001Z',
+    '2026-06-30T23:59:59.123456Z',
+    '1000-01-01T00:00:00.000Z',
+  ],
   bool: [true, false],
   binary: ['', 'AA==', '/+8=', Buffer.from('né 😀').toString('base64')],
   json: [null, 1, 'x', [], {}, { a: [{ b: null }] }],
@@ -32,8 +44,33 @@ const EXACT: Record<ColumnAs, readonly unknown[]> = {
 const REFUSED: Record<ColumnAs, readonly unknown[]> = {
   text: [1, true, {}, [], undefined, '\ud800', 'x\udc00y'],
   int64: [1, '', '01', '-0', '+1', '1.0', ' 1', '1e3', '9223372036854775808', '-9223372036854775809', '0x1'],
-  decimal: [1.5, '', '.5', '5.', '01', '-0', '-0.00', '1e3', '+1', '1,5', 'NaN', '9'.repeat(66), `0.${'1'.repeat(31)}`],
-  date: ['2023-02-29', '1900-02-29', '2024-13-01', '2024-00-01', '2024-01-00', '2024-04-31', '2024-1-1', '0999-01-01', '2024-01-01T00:00:00Z', 20240101],
+  decimal: [
+    1.5,
+    '',
+    '.5',
+    '5.',
+    '01',
+    '-0',
+    '-0.00',
+    '1e3',
+    '+1',
+    '1,5',
+    'NaN',
+    '9'.repeat(66),
+    `0.${'1'.repeat(31)}`,
+  ],
+  date: [
+    '2023-02-29',
+    '1900-02-29',
+    '2024-13-01',
+    '2024-00-01',
+    '2024-01-00',
+    '2024-04-31',
+    '2024-1-1',
+    '0999-01-01',
+    '2024-01-01T00:00:00Z',
+    20240101,
+  ],
   instant: [
     '2026-01-01T00:00:00',
     '2026-01-01 00:00:00Z',
@@ -78,11 +115,17 @@ describe('instant', () => {
   })
 
   test('any instant of JavaScript comes back unchanged and is stored in the order of time', () => {
-    const moment = fc.date({ min: new Date('1000-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
+    const moment = fc.date({
+      min: new Date('1000-01-01T00:00:00Z'),
+      max: new Date('9999-12-31T23:59:59.999Z'),
+      noInvalidDate: true,
+    })
     fc.assert(
       fc.property(moment, moment, (a, b) => {
         expect(roundTrip(instant, a.toISOString())).toBe(a.toISOString())
-        const [first, second] = [a, b].map((one) => String(instant.toSql(one.toISOString(), 'field', () => '')))
+        const [first, second] = [a, b].map((one) =>
+          String(instant.toSql(one.toISOString(), 'field', () => '')),
+        )
         expect(first! < second!).toBe(a < b)
       }),
     )
@@ -103,7 +146,8 @@ describe('a column without `as`', () => {
   })
 
   test('refuses integers that JSON readers round, and says what to declare', () => {
-    for (const json of [2 ** 53, -(2 ** 53), 1e300, Infinity, Number.NaN]) expect(refused(scalar, json)).toBe(true)
+    for (const json of [2 ** 53, -(2 ** 53), 1e300, Infinity, Number.NaN])
+      expect(refused(scalar, json)).toBe(true)
     expect(() => scalar.toSql(2 ** 53, 'field', () => '')).toThrow(/int64/)
     expect(() => scalar.toSql(true, 'field', () => '')).toThrow(/'bool'/)
     expect(() => scalar.toSql([1], 'field', () => '')).toThrow(/'json'/)
@@ -113,13 +157,21 @@ describe('a column without `as`', () => {
 test('any int64, decimal and bytes come back exactly', () => {
   const decimal = fc
     .tuple(fc.bigInt({ min: 0n, max: 10n ** 35n - 1n }), fc.stringMatching(/^(?:\.\d{1,30})?$/), fc.boolean())
-    .map(([whole, fraction, negative]) => `${negative && (whole > 0n || /[1-9]/.test(fraction)) ? '-' : ''}${whole}${fraction}`)
+    .map(
+      ([whole, fraction, negative]) =>
+        `${negative && (whole > 0n || /[1-9]/.test(fraction)) ? '-' : ''}${whole}${fraction}`,
+    )
   fc.assert(
-    fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), decimal, fc.uint8Array(), (whole, exact, bytes) => {
-      expect(roundTrip(CONVERSIONS.int64, String(whole))).toBe(String(whole))
-      expect(roundTrip(CONVERSIONS.decimal, exact)).toBe(exact)
-      const base64 = Buffer.from(bytes).toString('base64')
-      expect(roundTrip(CONVERSIONS.binary, base64)).toBe(base64)
-    }),
+    fc.property(
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      decimal,
+      fc.uint8Array(),
+      (whole, exact, bytes) => {
+        expect(roundTrip(CONVERSIONS.int64, String(whole))).toBe(String(whole))
+        expect(roundTrip(CONVERSIONS.decimal, exact)).toBe(exact)
+        const base64 = Buffer.from(bytes).toString('base64')
+        expect(roundTrip(CONVERSIONS.binary, base64)).toBe(base64)
+      },
+    ),
   )
 })

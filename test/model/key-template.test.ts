@@ -27,9 +27,12 @@ describe('key templates', () => {
     expect(parseKey(compileKeyTemplate(text, 'key'), key)).toBeUndefined()
   })
 
-  test.each(['', 'candidate', '{}', '{a}{b}', '{a}/{a}', '{a', 'a}', '{{a}}'])('the template %j is refused', (text) => {
-    expect(() => compileKeyTemplate(text, 'table.key')).toThrow(/table\.key .*"\{candidate\}"/s)
-  })
+  test.each(['', 'candidate', '{}', '{a}{b}', '{a}/{a}', '{a', 'a}', '{{a}}'])(
+    'the template %j is refused',
+    (text) => {
+      expect(() => compileKeyTemplate(text, 'table.key')).toThrow(/table\.key .*"\{candidate\}"/s)
+    },
+  )
 
   test('any key that is taken apart comes together as itself', () => {
     const template = compileKeyTemplate('{a}/{b}:{c}', 'key')

@@ -12,7 +12,10 @@ test.each([
   expect(nearestName(typed, KNOWN)).toBe(meant)
 })
 
-test.each(['history', 'x', 'colour', 'n'.repeat(500)])('%s is near to nothing, so nothing is guessed', (typed) => {
-  expect(nearestName(typed, KNOWN)).toBeUndefined()
-  expect(didYouMean(typed, KNOWN)).toBe('')
-})
+test.each(['history', 'x', 'colour', 'n'.repeat(500)])(
+  '%s is near to nothing, so nothing is guessed',
+  (typed) => {
+    expect(nearestName(typed, KNOWN)).toBeUndefined()
+    expect(didYouMean(typed, KNOWN)).toBe('')
+  },
+)

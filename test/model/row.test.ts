@@ -32,21 +32,28 @@ describe('rows', () => {
     expect(back('{"score":1.50,"maybe":null,"candidate":"x","big":"9007199254740993","open":false}')).toBe(
       '{"candidate":"x","big":"9007199254740993","maybe":null,"open":false,"score":1.5}',
     )
-    expect(back('{"maybe":"","candidate":"x","extra":null}')).toBe('{"candidate":"x","extra":null,"maybe":""}')
-  })
-
-  test('a json column keeps the very text, digits that no number holds included', () => {
-    expect(back('{"extra" : {"n": 12345678901234567890.10, "s":"\\ud83d\\ude00"} ,"candidate":"x","maybe":null}')).toBe(
-      '{"candidate":"x","extra":{"n": 12345678901234567890.10, "s":"\\ud83d\\ude00"},"maybe":null}',
+    expect(back('{"maybe":"","candidate":"x","extra":null}')).toBe(
+      '{"candidate":"x","extra":null,"maybe":""}',
     )
   })
 
+  test('a json column keeps the very text, digits that no number holds included', () => {
+    expect(
+      back('{"extra" : {"n": 12345678901234567890.10, "s":"\\ud83d\\ude00"} ,"candidate":"x","maybe":null}'),
+    ).toBe('{"candidate":"x","extra":{"n": 12345678901234567890.10, "s":"\\ud83d\\ude00"},"maybe":null}')
+  })
+
   test('of a field that is sent twice the last counts, as everywhere in JSON', () => {
-    expect(back('{"extra":1,"candidate":"x","maybe":null,"extra":[2]}')).toBe('{"candidate":"x","extra":[2],"maybe":null}')
+    expect(back('{"extra":1,"candidate":"x","maybe":null,"extra":[2]}')).toBe(
+      '{"candidate":"x","extra":[2],"maybe":null}',
+    )
   })
 
   test('key columns come from the key', () => {
-    expect(toRow(table, 'forms', '12/x', Buffer.from('{"candidate":"x","maybe":null}')).slice(0, 2)).toEqual(['12', 'x'])
+    expect(toRow(table, 'forms', '12/x', Buffer.from('{"candidate":"x","maybe":null}')).slice(0, 2)).toEqual([
+      '12',
+      'x',
+    ])
     expect(keyToSql(table, 'forms', '12/x')).toEqual(['12', 'x'])
     expect(keyOfRow(table, ['12', 'x', null])).toBe('12/x')
   })
@@ -64,7 +71,11 @@ describe('rows', () => {
         big: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
         photo: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('base64')),
         open: fc.boolean(),
-        score: fc.oneof(fc.string({ unit: 'grapheme' }), fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true, noInteger: true })),
+        score: fc.oneof(
+          fc.string({ unit: 'grapheme' }),
+          fc.maxSafeInteger(),
+          fc.double({ noNaN: true, noDefaultInfinity: true, noInteger: true }),
+        ),
         candidate: fc.constant('x'),
         maybe: fc.option(fc.string({ unit: 'grapheme' })),
       },

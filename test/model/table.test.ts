@@ -40,8 +40,20 @@ describe('table options', () => {
 
   test('columns stand in the order key, then declared', () => {
     const { mapped } = compileTable('forms', { table: FORM, history: true })
-    expect(mapped!.columns.map((column) => column.column)).toEqual(['school_no', 'candidate', 'full_name', 'born', 'choices', 'score'])
-    expect([mapped!.versionColumn, mapped!.check, mapped!.landing, mapped!.historyName]).toEqual(['spillway_version', false, 'upsert', 'form_history'])
+    expect(mapped!.columns.map((column) => column.column)).toEqual([
+      'school_no',
+      'candidate',
+      'full_name',
+      'born',
+      'choices',
+      'score',
+    ])
+    expect([mapped!.versionColumn, mapped!.check, mapped!.landing, mapped!.historyName]).toEqual([
+      'spillway_version',
+      false,
+      'upsert',
+      'form_history',
+    ])
   })
 
   test.each([
@@ -68,12 +80,17 @@ describe('table options', () => {
     expect(problemOf(() => compileTable('forms', { table: withTable(changes) }))).toMatch(expected)
   })
 
-  test.each(['Forms', '1forms', '', 'f'.repeat(64), 'for-ms'])('the collection name %j is refused', (name) => {
-    expect(problemOf(() => compileTable(name))).toMatch(/Collection name/)
-  })
+  test.each(['Forms', '1forms', '', 'f'.repeat(64), 'for-ms'])(
+    'the collection name %j is refused',
+    (name) => {
+      expect(problemOf(() => compileTable(name))).toMatch(/Collection name/)
+    },
+  )
 
   test('a table name of 56 characters fits', () => {
-    expect(compileTable('forms', { table: withTable({ name: 'x'.repeat(56) }) }).mapped!.name).toHaveLength(56)
+    expect(compileTable('forms', { table: withTable({ name: 'x'.repeat(56) }) }).mapped!.name).toHaveLength(
+      56,
+    )
   })
 })
 
@@ -86,9 +103,12 @@ describe('keys and values of a mapped collection', () => {
     checkValue(spec, '12/007', good)
   })
 
-  test.each(['012/007', '+12/007', '12', '12/', 'x/007', '99999999999999999999/1'])('the key %j is refused', (key) => {
-    expect(problemOf(() => checkKey(spec, key))).not.toBe('accepted')
-  })
+  test.each(['012/007', '+12/007', '12', '12/', 'x/007', '99999999999999999999/1'])(
+    'the key %j is refused',
+    (key) => {
+      expect(problemOf(() => checkKey(spec, key))).not.toBe('accepted')
+    },
+  )
 
   test.each([
     [[good], /must be a JSON object/],
@@ -115,7 +135,11 @@ describe('keys and values of a mapped collection', () => {
 
   test('a key field that is not listed, or only typed, is no part of the value', () => {
     const typed = compileTable('forms', {
-      table: { name: 'form', key: '{id}/{part}', columns: { id: { column: 'id', as: 'int64', absent: 'missing' }, name: 'name' } },
+      table: {
+        name: 'form',
+        key: '{id}/{part}',
+        columns: { id: { column: 'id', as: 'int64', absent: 'missing' }, name: 'name' },
+      },
     })
     checkKey(typed, '1/x')
     checkValue(typed, '1/x', { name: 'Ann' })

@@ -39,11 +39,19 @@ export function unavailable(path: string, error: unknown): unknown {
   const what = `${error.message} (${error.code})`
   switch (failureOf(error)) {
     case 'foreign':
-      return new SpillwayError('invalid', `${path} is not a SQLite database: ${what}. Name another file.`, { cause: error })
+      return new SpillwayError('invalid', `${path} is not a SQLite database: ${what}. Name another file.`, {
+        cause: error,
+      })
     case 'busy':
-      return new SpillwayError('unavailable', `${path} is held by another process: ${what}. It is tried again.`, { cause: error })
+      return new SpillwayError(
+        'unavailable',
+        `${path} is held by another process: ${what}. It is tried again.`,
+        { cause: error },
+      )
     case 'lost':
     case 'data':
-      return new SpillwayError('unavailable', `${path} cannot be used now: ${what}. It is tried again.`, { cause: error })
+      return new SpillwayError('unavailable', `${path} cannot be used now: ${what}. It is tried again.`, {
+        cause: error,
+      })
   }
 }

@@ -57,21 +57,29 @@ export class FoldTables {
     this.#count = connection.prepare(
       `UPDATE spillway_position SET landed = landed + ?, superseded = superseded + ?, parked = parked + ? WHERE partition = ?`,
     )
-    this.#voids = connection.prepare('SELECT entry_id, position FROM spillway_void WHERE partition = ? ORDER BY position')
+    this.#voids = connection.prepare(
+      'SELECT entry_id, position FROM spillway_void WHERE partition = ? ORDER BY position',
+    )
     this.#addVoid = connection.prepare(
       `INSERT INTO spillway_void (partition, entry_id, position) VALUES (?, ?, ?)
        ON CONFLICT (partition, entry_id) DO UPDATE SET position = excluded.position`,
     )
     this.#forgetVoids = connection.prepare('DELETE FROM spillway_void WHERE partition = ? AND position < ?')
-    this.#seals = connection.prepare('SELECT collection, position FROM spillway_seal WHERE partition = ? ORDER BY position')
+    this.#seals = connection.prepare(
+      'SELECT collection, position FROM spillway_seal WHERE partition = ? ORDER BY position',
+    )
     this.#addSeal = connection.prepare(
       'INSERT INTO spillway_seal (partition, collection, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     )
-    this.#refused = connection.prepare('SELECT position FROM spillway_refused WHERE partition = ? ORDER BY position')
+    this.#refused = connection.prepare(
+      'SELECT position FROM spillway_refused WHERE partition = ? ORDER BY position',
+    )
     this.#addRefused = connection.prepare(
       'INSERT INTO spillway_refused (partition, position) VALUES (?, ?) ON CONFLICT DO NOTHING',
     )
-    this.#forgetRefused = connection.prepare('DELETE FROM spillway_refused WHERE partition = ? AND position <= ?')
+    this.#forgetRefused = connection.prepare(
+      'DELETE FROM spillway_refused WHERE partition = ? AND position <= ?',
+    )
     this.#raiseRefusedFrom = connection.prepare(
       'UPDATE spillway_position SET refused_from = max(refused_from, ?) WHERE partition = ?',
     )
@@ -111,8 +119,22 @@ export class FoldTables {
   /** Compare-and-advance, with the batch's counters. False: the partition is somewhere else. */
   advance({ partition, from, to, counts }: LandBatch): boolean {
     const { landed, superseded, refused, parked, voided, control } = counts
-    const set = [to.journal, to.position, to.offset, to.digest, landed, superseded, refused, parked, voided, control]
-    return this.#advance.run(...set, partition, from.journal, from.position, from.offset, from.digest).changes === 1
+    const set = [
+      to.journal,
+      to.position,
+      to.offset,
+      to.digest,
+      landed,
+      superseded,
+      refused,
+      parked,
+      voided,
+      control,
+    ]
+    return (
+      this.#advance.run(...set, partition, from.journal, from.position, from.offset, from.digest).changes ===
+      1
+    )
   }
 
   /** What became of parked writes. */
@@ -132,11 +154,16 @@ export class FoldTables {
     this.#raiseRefusedFrom.run(upTo, partition)
   }
 
-  beginGeneration(generation: number, marks: readonly Mark[], expected: readonly (Mark | undefined)[]): 'begun' | 'moved' {
+  beginGeneration(
+    generation: number,
+    marks: readonly Mark[],
+    expected: readonly (Mark | undefined)[],
+  ): 'begun' | 'moved' {
     const rows = new Map(this.#all.all<PositionRow>().map((row) => [row.partition, row]))
     for (const [partition, wanted] of expected.entries()) {
       const row = rows.get(partition)
-      if (row === undefined ? wanted !== undefined : wanted === undefined || !sameMark(markOf(row), wanted)) return 'moved'
+      if (row === undefined ? wanted !== undefined : wanted === undefined || !sameMark(markOf(row), wanted))
+        return 'moved'
       // Two recoveries at a time: the one with the lower number has lost.
       if (row !== undefined && row.generation > generation) return 'moved'
     }
@@ -163,5 +190,7 @@ function markOf({ journal, position, offset, digest }: PositionRow): Mark {
 }
 
 function sameMark(a: Mark, b: Mark): boolean {
-  return a.position === b.position && a.offset === b.offset && a.journal === b.journal && a.digest === b.digest
+  return (
+    a.position === b.position && a.offset === b.offset && a.journal === b.journal && a.digest === b.digest
+  )
 }

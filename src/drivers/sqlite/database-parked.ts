@@ -46,7 +46,9 @@ export class ParkedTable {
 
   constructor(connection: SqliteConnection) {
     this.#any = connection.prepare('SELECT 1 AS one FROM spillway_parked LIMIT 1')
-    this.#usage = connection.prepare('SELECT count(*) AS writes, coalesce(sum(bytes), 0) AS bytes FROM spillway_parked')
+    this.#usage = connection.prepare(
+      'SELECT count(*) AS writes, coalesce(sum(bytes), 0) AS bytes FROM spillway_parked',
+    )
     this.#clear = connection.prepare(
       'DELETE FROM spillway_parked WHERE collection = ? AND record_key = ? AND spillway_version < ?',
     )
@@ -56,7 +58,9 @@ export class ParkedTable {
     this.#held = connection.prepare(
       'SELECT spillway_version AS version, value FROM spillway_parked WHERE collection = ? AND record_key = ?',
     )
-    this.#item = connection.prepare(`SELECT ${ITEM} FROM spillway_parked WHERE collection = ? AND record_key = ?`)
+    this.#item = connection.prepare(
+      `SELECT ${ITEM} FROM spillway_parked WHERE collection = ? AND record_key = ?`,
+    )
     this.#list = connection.prepare(
       `SELECT ${ITEM} FROM spillway_parked WHERE (collection, record_key) > (?, ?) ORDER BY collection, record_key LIMIT ?`,
     )
@@ -118,7 +122,11 @@ export class ParkedTable {
     return row === undefined ? undefined : itemOf(row)
   }
 
-  list(collection: string | undefined, after: string | undefined, limit: number): { items: ParkedItem[]; next: string | undefined } {
+  list(
+    collection: string | undefined,
+    after: string | undefined,
+    limit: number,
+  ): { items: ParkedItem[]; next: string | undefined } {
     const from = after === undefined ? ['', ''] : fromCursor(after)
     const rows =
       collection === undefined
@@ -160,6 +168,7 @@ function toCursor({ collection, key }: RecordRef): string {
 function fromCursor(cursor: string): [string, string] {
   const text = Buffer.from(cursor, 'base64url').toString()
   const at = text.indexOf('\0')
-  if (at === -1) throw new SpillwayError('invalid', '`after` must be the `next` of a list that was given before.')
+  if (at === -1)
+    throw new SpillwayError('invalid', '`after` must be the `next` of a list that was given before.')
   return [text.slice(0, at), text.slice(at + 1)]
 }

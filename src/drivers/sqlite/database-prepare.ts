@@ -10,21 +10,31 @@ import type { TableProblem } from './inspect.ts'
  * Creates what is missing of our own (the history of a mapped table is ours too) and refuses with `invalid` what
  * cannot be exact, all problems at once. A database that has everything is not written to.
  */
-export function prepareTables(connection: SqliteConnection, specs: readonly TableSpec[], partitions: number): void {
+export function prepareTables(
+  connection: SqliteConnection,
+  specs: readonly TableSpec[],
+  partitions: number,
+): void {
   refuseShared(specs)
   createOwn(connection)
   const problems = specs.flatMap((spec) => {
     const found = inspect(connection, spec)
     const history = spec.mapped?.historyName
-    const onlyHistory = found.length > 0 && found.every((one) => one.table === history && one.statement?.startsWith('CREATE'))
+    const onlyHistory =
+      found.length > 0 && found.every((one) => one.table === history && one.statement?.startsWith('CREATE'))
     if (!onlyHistory || spec.mapped === undefined) return found
     connection.exec(createHistory(spec.mapped))
     return []
   })
   if (problems.length > 0) throw new SpillwayError('invalid', problems.map(describe).join(' '))
-  const { rows } = connection.prepare('SELECT count(*) AS rows FROM spillway_position').get<{ rows: number }>() ?? { rows: 0 }
+  const { rows } = connection
+    .prepare('SELECT count(*) AS rows FROM spillway_position')
+    .get<{ rows: number }>() ?? { rows: 0 }
   if (rows > 0 && rows !== partitions) {
-    throw new SpillwayError('invalid', `This database has ${rows} partitions, ${partitions} are configured: the number is fixed at creation. Set partitions to ${rows}.`)
+    throw new SpillwayError(
+      'invalid',
+      `This database has ${rows} partitions, ${partitions} are configured: the number is fixed at creation. Set partitions to ${rows}.`,
+    )
   }
 }
 
@@ -32,7 +42,10 @@ export function prepareTables(connection: SqliteConnection, specs: readonly Tabl
  * The statements that are missing for these collections, in order, and the problems that no statement of ours can
  * solve. Writes nothing.
  */
-export function planDdl(connection: SqliteConnection, specs: readonly TableSpec[]): { statements: string[]; problems: TableProblem[] } {
+export function planDdl(
+  connection: SqliteConnection,
+  specs: readonly TableSpec[],
+): { statements: string[]; problems: TableProblem[] } {
   refuseShared(specs)
   const own = ownDdl().filter((statement) => !exists(connection, tableIn(statement)))
   const found = specs.flatMap((spec) => inspect(connection, spec))
@@ -70,7 +83,10 @@ function refuseShared(specs: readonly TableSpec[]): void {
     const folded = mapped.name.toLowerCase()
     const other = owners.get(folded)
     if (other !== undefined) {
-      throw new SpillwayError('invalid', `Collections ${other} and ${collection} are both mapped to table ${JSON.stringify(mapped.name)}: a table belongs to one collection.`)
+      throw new SpillwayError(
+        'invalid',
+        `Collections ${other} and ${collection} are both mapped to table ${JSON.stringify(mapped.name)}: a table belongs to one collection.`,
+      )
     }
     owners.set(folded, collection)
   }

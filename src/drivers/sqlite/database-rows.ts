@@ -46,9 +46,13 @@ export interface Rows {
 /** What a write that changed nothing met: a newer row, nothing to delete, or a trigger that swallowed it. */
 function unchanged(row: LandRow, there: number | undefined): 'landed' | 'newer' {
   if (there !== undefined && there > row.version) return 'newer'
-  const asWanted = row.value === undefined ? there === undefined || there === row.version : there === row.version
+  const asWanted =
+    row.value === undefined ? there === undefined || there === row.version : there === row.version
   if (asWanted) return 'landed'
-  throw new SpillwayError('invalid', 'The table ignored the row without an error (a trigger with RAISE(IGNORE)?).')
+  throw new SpillwayError(
+    'invalid',
+    'The table ignored the row without an error (a trigger with RAISE(IGNORE)?).',
+  )
 }
 
 /** Statements of the shared table; one set per connection. */
@@ -133,7 +137,9 @@ export class SharedRows implements Rows {
 
   held(key: string): Held {
     const row = this.#table.select.get<{ version: number; value: Uint8Array }>(this.#collection, key)
-    return row === undefined ? HELD_ABSENT : { version: row.version as Version, value: fromBlob(bytesOf(row.value)) }
+    return row === undefined
+      ? HELD_ABSENT
+      : { version: row.version as Version, value: fromBlob(bytesOf(row.value)) }
   }
 
   scan(after: string | undefined, limit: number): ScanPage {
@@ -152,7 +158,12 @@ export class SharedRows implements Rows {
     const blob = bytesOf(row.value)
     const isBlob = row.value instanceof Uint8Array
     const good = isBlob && row.check === rowCheck(this.#collection, key, version, blob)
-    return { key, version, value: readable(blob), check: version === PREEXISTING ? 'unchecked' : good ? 'good' : 'wrong' }
+    return {
+      key,
+      version,
+      value: readable(blob),
+      check: version === PREEXISTING ? 'unchecked' : good ? 'good' : 'wrong',
+    }
   }
 }
 
@@ -202,7 +213,9 @@ export class MappedRows implements Rows {
     const order = `ORDER BY ${key.join(', ')} LIMIT ?`
     this.#select = connection.prepare(`${all} WHERE ${isKey}`, { bigints: true })
     this.#first = connection.prepare(`${all} ${order}`, { bigints: true })
-    this.#page = connection.prepare(`${all} WHERE (${key.join(', ')}) > (${marks(key.length)}) ${order}`, { bigints: true })
+    this.#page = connection.prepare(`${all} WHERE (${key.join(', ')}) > (${marks(key.length)}) ${order}`, {
+      bigints: true,
+    })
     this.#history = history
       ? connection.prepare(
           `INSERT INTO ${quoted(table.historyName)} (${[...written, quoted(DELETED_COLUMN)].join(', ')})
@@ -235,7 +248,10 @@ export class MappedRows implements Rows {
   held(key: string): Held {
     const row = this.#select.get(...keyToSql(this.#table, this.#collection, key))
     if (row === undefined) return HELD_ABSENT
-    return { version: Number(row.version) as Version, value: plainValue(fromRow(this.#table, this.#valuesOf(row))) }
+    return {
+      version: Number(row.version) as Version,
+      value: plainValue(fromRow(this.#table, this.#valuesOf(row))),
+    }
   }
 
   scan(after: string | undefined, limit: number): ScanPage {
@@ -261,13 +277,20 @@ export class MappedRows implements Rows {
       if ((typeof given === 'string') !== (affinity === 'text')) throw this.#changing(index, affinity)
     }
     if (!this.#table.check) return [...values, row.version]
-    return [...values, row.version, rowCheck(this.#collection, row.key, row.version, fromRow(this.#table, values))]
+    return [
+      ...values,
+      row.version,
+      rowCheck(this.#collection, row.key, row.version, fromRow(this.#table, values)),
+    ]
   }
 
   #changing(index: number, affinity: Affinity): SpillwayError {
     const { column, field } = this.#table.columns[index] as MappedColumn
     const takes = affinity === 'text' ? 'strings' : 'numbers'
-    return new SpillwayError('invalid', `Field ${JSON.stringify(field)}: column ${JSON.stringify(column)} of ${JSON.stringify(this.#table.name)} takes ${takes} only.`)
+    return new SpillwayError(
+      'invalid',
+      `Field ${JSON.stringify(field)}: column ${JSON.stringify(column)} of ${JSON.stringify(this.#table.name)} takes ${takes} only.`,
+    )
   }
 
   #valuesOf(row: SqliteRow): SqlValue[] {
@@ -282,9 +305,16 @@ export class MappedRows implements Rows {
       const json = fromRow(this.#table, values)
       const value = plainValue(json)
       if (!this.#table.check || version === PREEXISTING) return { key, version, value, check: 'unchecked' }
-      return { key, version, value, check: row.check === rowCheck(this.#collection, key, version, json) ? 'good' : 'wrong' }
+      return {
+        key,
+        version,
+        value,
+        check: row.check === rowCheck(this.#collection, key, version, json) ? 'good' : 'wrong',
+      }
     } catch {
-      const shown = values.map((one) => (one instanceof Uint8Array ? Buffer.from(one).toString('base64') : String(one)))
+      const shown = values.map((one) =>
+        one instanceof Uint8Array ? Buffer.from(one).toString('base64') : String(one),
+      )
       return { key, version, value: plainValue(encodeUtf8(JSON.stringify(shown))), check: 'wrong' }
     }
   }

@@ -30,6 +30,7 @@ import type { FoldSnapshot, Held } from '../../ports/front.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
 import { SqliteError } from '../../runtime/sqlite.ts'
 import type { SqliteConnection, SqliteStatement } from '../../runtime/sqlite.ts'
+import { blameForeignKeys } from './database-deferred.ts'
 import { dataCause, failureOf } from './database-failures.ts'
 import { FoldTables } from './database-fold.ts'
 import { ParkedTable } from './database-parked.ts'
@@ -90,11 +91,18 @@ export class DatabaseStore {
 
   snapshot(partition: number): FoldSnapshot {
     const fold = this.#reading(() => this.#fold.snapshot(partition))
-    invariant(fold !== undefined, `The database has no position row of partition ${partition}: no generation was begun`)
+    invariant(
+      fold !== undefined,
+      `The database has no position row of partition ${partition}: no generation was begun`,
+    )
     return fold
   }
 
-  beginGeneration(generation: number, marks: readonly Mark[], expected: readonly (Mark | undefined)[]): 'begun' | 'moved' {
+  beginGeneration(
+    generation: number,
+    marks: readonly Mark[],
+    expected: readonly (Mark | undefined)[],
+  ): 'begun' | 'moved' {
     return this.#writing(() => this.#fold.beginGeneration(generation, marks, expected))
   }
 
@@ -121,20 +129,32 @@ export class DatabaseStore {
   collections(): string[] {
     return this.#reading(() => {
       const unmapped = this.#shared.names.all().map((row) => String(row.name))
-      const mapped = [...this.#specs.values()].filter((spec) => spec.mapped !== undefined && this.#rowsOf(spec.collection).any())
+      const mapped = [...this.#specs.values()].filter(
+        (spec) => spec.mapped !== undefined && this.#rowsOf(spec.collection).any(),
+      )
       return [...new Set([...unmapped, ...mapped.map((spec) => spec.collection)])].sort()
     })
   }
 
-  listParked(collection: string | undefined, after: string | undefined, limit: number): { items: ParkedItem[]; next: string | undefined } {
+  listParked(
+    collection: string | undefined,
+    after: string | undefined,
+    limit: number,
+  ): { items: ParkedItem[]; next: string | undefined } {
     return this.#parked.list(collection, after, limit)
   }
 
-  getParked(ref: RecordRef): (ParkedItem & { readonly value: Value | undefined; readonly table: Held }) | undefined {
+  getParked(
+    ref: RecordRef,
+  ): (ParkedItem & { readonly value: Value | undefined; readonly table: Held }) | undefined {
     return this.#reading(() => {
       const item = this.#parked.item(ref)
       if (item === undefined) return undefined
-      return { ...item, value: this.#parked.held(ref)?.value, table: this.#rowsOf(ref.collection).held(ref.key) }
+      return {
+        ...item,
+        value: this.#parked.held(ref)?.value,
+        table: this.#rowsOf(ref.collection).held(ref.key),
+      }
     })
   }
 
@@ -147,7 +167,10 @@ export class DatabaseStore {
     return batches.map((batch) => this.#landAlone(batch, at))
   }
 
-  retry(partition: number, wanted: readonly { readonly ref: RecordRef; readonly version: Version }[]): RetryOutcome[] {
+  retry(
+    partition: number,
+    wanted: readonly { readonly ref: RecordRef; readonly version: Version }[],
+  ): RetryOutcome[] {
     const causes = new Map<number, string>()
     this.#begin.run()
     try {
@@ -223,7 +246,9 @@ export class DatabaseStore {
       const result = this.#apply(batch, at)
       if (result.kind !== 'landed') return result
       const cause = this.#commitOrCause()
-      return cause === undefined ? result : { kind: 'rejects', rejects: this.#blamed(batch, cause) }
+      if (cause === undefined) return result
+      const blamed = blameForeignKeys(this.#connection, this.#specs, batch.rows)
+      return { kind: 'rejects', rejects: rejectsOf(blamed.map((row) => ({ row, cause }))) }
     } finally {
       this.#rollbackAll()
     }
@@ -237,7 +262,8 @@ export class DatabaseStore {
     const anyParked = this.#parked.any()
     const newer: RecordRef[] = []
     const rejected = this.#eachRow(batch.rows, (row) => {
-      if (this.#rowsOf(row.collection).land(row) === 'newer') newer.push({ collection: row.collection, key: row.key })
+      if (this.#rowsOf(row.collection).land(row) === 'newer')
+        newer.push({ collection: row.collection, key: row.key })
     })
     rejected.push(...this.#eachRow(batch.history, (row) => this.#rowsOf(row.collection).landHistory(row)))
     if (rejected.length > 0) return { kind: 'rejects', rejects: rejectsOf(rejected) }
@@ -277,17 +303,6 @@ export class DatabaseStore {
     }
   }
 
-  /**
-   * A deferred foreign key stands against the commit. SQLite does not say whose: the rows of this batch that
-   * refer to nothing, and where there are none (somebody refers to a row that this batch deletes) its deletes.
-   */
-  #blamed(batch: LandBatch, cause: string): Extract<LandResult, { kind: 'rejects' }>['rejects'] {
-    const mapped = batch.rows.filter((row) => this.#specs.get(row.collection)?.mapped !== undefined)
-    const deletes = mapped.filter((row) => row.value === undefined)
-    const puts = mapped.filter((row) => row.value !== undefined)
-    return rejectsOf((puts.length > 0 ? puts : deletes).map((row) => ({ row, cause })))
-  }
-
   /** Commits; the cause where a deferred constraint forbids it, with the transaction still open. */
   #commitOrCause(): string | undefined {
     try {
@@ -296,8 +311,16 @@ export class DatabaseStore {
     } catch (error) {
       const cause = dataCause(error)
       if (cause !== undefined) return cause
-      if (error instanceof SqliteError && failureOf(error) === 'lost' && error.primaryCode === 'SQLITE_IOERR') {
-        throw new SpillwayError('outcome-unknown', `COMMIT was answered by ${error.message} (${error.code}): read the position to learn whether it happened.`, { cause: error })
+      if (
+        error instanceof SqliteError &&
+        failureOf(error) === 'lost' &&
+        error.primaryCode === 'SQLITE_IOERR'
+      ) {
+        throw new SpillwayError(
+          'outcome-unknown',
+          `COMMIT was answered by ${error.message} (${error.code}): read the position to learn whether it happened.`,
+          { cause: error },
+        )
       }
       throw error
     }
@@ -353,7 +376,11 @@ export class DatabaseStore {
 function rejectsOf(rejected: readonly Rejected[]): { ref: RecordRef; version: Version; cause: string }[] {
   const unique = new Map<Version, { ref: RecordRef; version: Version; cause: string }>()
   for (const { row, cause } of rejected) {
-    unique.set(row.version, { ref: { collection: row.collection, key: row.key }, version: row.version, cause })
+    unique.set(row.version, {
+      ref: { collection: row.collection, key: row.key },
+      version: row.version,
+      cause,
+    })
   }
   return [...unique.values()]
 }

@@ -86,7 +86,10 @@ export interface PackedHeld {
 }
 
 export function packHeld(held: readonly Held[]): PackedHeld {
-  return { versions: Float64Array.from(held, (one) => one.version), values: packValues(held.map((one) => one.value)) }
+  return {
+    versions: Float64Array.from(held, (one) => one.version),
+    values: packValues(held.map((one) => one.value)),
+  }
 }
 
 export function unpackHeld(packed: PackedHeld): Held[] {

@@ -86,7 +86,10 @@ class Holder {
     try {
       const mode = connection.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode
       if (mode !== 'wal' && path !== ':memory:') {
-        throw new SpillwayError('invalid', `${path} cannot be used in WAL mode (it stays in ${String(mode)}): put it on a local file system.`)
+        throw new SpillwayError(
+          'invalid',
+          `${path} cannot be used in WAL mode (it stays in ${String(mode)}): put it on a local file system.`,
+        )
       }
       connection.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
         PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
@@ -119,7 +122,11 @@ function unpackBatch(batch: PackedBatch): LandBatch {
     ...batch,
     rows: unpackRows(batch.rows),
     history: unpackRows(batch.history),
-    park: unpackRows(batch.park).map((row, index) => ({ ...row, cause: causes[index] as string, frame: frames[index] })),
+    park: unpackRows(batch.park).map((row, index) => ({
+      ...row,
+      cause: causes[index] as string,
+      frame: frames[index],
+    })),
   }
 }
 
@@ -140,7 +147,8 @@ serveWorker((given) => {
     land: ({ batches, at }: { batches: PackedBatch[]; at: number }) =>
       holder.use((store) => store.land(batches.map(unpackBatch), at)),
     forgetRefused: ({ partition, upTo }) => holder.use((store) => store.forgetRefused(partition, upTo)),
-    listParked: ({ collection, after, limit }) => holder.use((store) => store.listParked(collection, after, limit)),
+    listParked: ({ collection, after, limit }) =>
+      holder.use((store) => store.listParked(collection, after, limit)),
     getParked: ({ ref }) => holder.use((store) => store.getParked(ref)),
     retry: ({ partition, rows }) => holder.use((store) => store.retry(partition, rows)),
     scan: ({ collection, after, limit }) => {

@@ -10,13 +10,11 @@ import { Coalescer } from '../../kit/coalescer.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { AGE_MAX } from '../../model/fold.ts'
 import type { Database, DatabaseRead, LandBatch, LandResult, ScannedRow } from '../../ports/database.ts'
-import { startWorker } from '../../runtime/worker.ts'
-import type { WorkerCaller } from '../../runtime/worker.ts'
 import { specData } from './database-store.ts'
-import type { SpecData } from './database-store.ts'
+import { DatabaseThread } from './database-thread.ts'
 import { packRows, unpackHeld, unpackValue } from './database-wire.ts'
 import type { PackedHeld, PackedRows, PackedValues } from './database-wire.ts'
-import type { DatabaseWorkerInit, PackedBatch } from './database-worker.ts'
+import type { PackedBatch } from './database-worker.ts'
 
 export interface SqliteDatabaseOptions {
   /** The file; created if missing, its folder is not. */
@@ -48,59 +46,13 @@ export async function openSqliteDatabase(options: SqliteDatabaseOptions): Promis
     parkedBytesMax: options.parkedBytesMax ?? 64 * 2 ** 20,
     ageMax: options.ageMax ?? AGE_MAX,
   }
-  const lander = new Thread({ ...init, busyTimeoutMs: options.busyTimeoutMs ?? 2_000 })
-  const reader = new Thread({ ...init, busyTimeoutMs: options.readBusyTimeoutMs ?? 500 })
+  const lander = new DatabaseThread({ ...init, busyTimeoutMs: options.busyTimeoutMs ?? 2_000 })
+  const reader = new DatabaseThread({ ...init, busyTimeoutMs: options.readBusyTimeoutMs ?? 500 })
   await Promise.all([lander.started(), reader.started()])
   return databaseOn(lander, reader, options.clock)
 }
 
-/** A worker that is started again if it died; what it was doing then is answered `outcome-unknown`. */
-class Thread {
-  #init: DatabaseWorkerInit
-  #caller: Promise<WorkerCaller> | undefined
-  #closed = false
-
-  constructor(init: DatabaseWorkerInit) {
-    this.#init = init
-  }
-
-  started(): Promise<WorkerCaller> {
-    if (this.#closed) return Promise.reject(new SpillwayError('closed', `The database ${this.#init.path} is closed: nothing has happened.`))
-    this.#caller ??= this.#start()
-    return this.#caller
-  }
-
-  async call<T>(method: string, args: unknown = undefined, transfer: ArrayBuffer[] = []): Promise<T> {
-    const caller = await this.started()
-    return caller.call<T>(method, args, transfer)
-  }
-
-  async configure(specs: readonly SpecData[]): Promise<void> {
-    this.#init = { ...this.#init, specs }
-    await this.call('configure', { specs })
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    const caller = await this.#caller?.catch(() => undefined)
-    await caller?.call('close', undefined).catch(() => undefined)
-    await caller?.terminate()
-  }
-
-  async #start(): Promise<WorkerCaller> {
-    try {
-      const caller = await startWorker(new URL('./database-worker.ts', import.meta.url), this.#init)
-      void caller.exited.then(() => (this.#caller = undefined))
-      return caller
-    } catch (error) {
-      this.#caller = undefined
-      throw error
-    }
-  }
-}
-
-function databaseOn(lander: Thread, reader: Thread, clock: Clock): Database {
+function databaseOn(lander: DatabaseThread, reader: DatabaseThread, clock: Clock): Database {
   const commits = new Coalescer<LandBatch, LandResult>({
     name: 'landing',
     call: (batches) => land(lander, batches, clock.now()),
@@ -116,11 +68,15 @@ function databaseOn(lander: Thread, reader: Thread, clock: Clock): Database {
       await Promise.all([lander.configure(specs), reader.configure(specs)])
     },
     partitions: () => reader.call('partitions'),
-    beginGeneration: (generation, marks, expected) => lander.call('beginGeneration', { generation, marks, expected }),
+    beginGeneration: (generation, marks, expected) =>
+      lander.call('beginGeneration', { generation, marks, expected }),
     snapshot: (partition) => reader.call('snapshot', { partition }),
     async read(partition, refs) {
       const plain = refs.map(({ collection, key }) => ({ collection, key }))
-      const { position, held } = await reader.call<{ position: DatabaseRead['position']; held: PackedHeld }>('read', { partition, refs: plain })
+      const { position, held } = await reader.call<{ position: DatabaseRead['position']; held: PackedHeld }>(
+        'read',
+        { partition, refs: plain },
+      )
       return { position, held: unpackHeld(held) }
     },
     land: (batch) => commits.add(batch),
@@ -133,7 +89,13 @@ function databaseOn(lander: Thread, reader: Thread, clock: Clock): Database {
     async scan(collection, after, limit) {
       type Answer = { rows: Omit<ScannedRow, 'value'>[]; values: PackedValues; next: string | undefined }
       const { rows, values, next } = await reader.call<Answer>('scan', { collection, after, limit })
-      return { rows: rows.map((row, index) => ({ ...row, value: unpackValue(values, index) as ScannedRow['value'] })), next }
+      return {
+        rows: rows.map((row, index) => ({
+          ...row,
+          value: unpackValue(values, index) as ScannedRow['value'],
+        })),
+        next,
+      }
     },
     collections: () => reader.call('collections'),
     async close() {
@@ -146,7 +108,11 @@ function databaseOn(lander: Thread, reader: Thread, clock: Clock): Database {
   }
 }
 
-async function land(lander: Thread, batches: readonly LandBatch[], at: number): Promise<(LandResult | Error)[]> {
+async function land(
+  lander: DatabaseThread,
+  batches: readonly LandBatch[],
+  at: number,
+): Promise<(LandResult | Error)[]> {
   const packed = batches.map(packBatch)
   const transfer = packed.flatMap((batch) => [batch.rows, batch.history, batch.park].map(bufferOf))
   return lander.call('land', { batches: packed, at }, transfer)

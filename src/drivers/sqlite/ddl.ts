@@ -118,7 +118,9 @@ export function ddlFor(spec: TableSpec): string[] {
 }
 
 export function createTable(table: MappedTable): string {
-  const lines = table.columns.map((column) => `${quoted(column.column)} ${typeOf(column)}${column.isKey ? ' NOT NULL' : ''}`)
+  const lines = table.columns.map(
+    (column) => `${quoted(column.column)} ${typeOf(column)}${column.isKey ? ' NOT NULL' : ''}`,
+  )
   lines.push(`${quoted(table.versionColumn)} INTEGER NOT NULL DEFAULT 1`)
   if (table.check) lines.push(`${quoted(CHECK_COLUMN)} TEXT`)
   lines.push(`PRIMARY KEY (${keyColumns(table)})`)
@@ -127,7 +129,9 @@ export function createTable(table: MappedTable): string {
 
 /** Every version of a row; a deleted one has no values. */
 export function createHistory(table: MappedTable): string {
-  const lines = table.columns.map((column) => `${quoted(column.column)} ${typeOf(column)}${column.isKey ? ' NOT NULL' : ''}`)
+  const lines = table.columns.map(
+    (column) => `${quoted(column.column)} ${typeOf(column)}${column.isKey ? ' NOT NULL' : ''}`,
+  )
   lines.push(`${quoted(table.versionColumn)} INTEGER NOT NULL`)
   if (table.check) lines.push(`${quoted(CHECK_COLUMN)} TEXT`)
   lines.push(`${quoted(DELETED_COLUMN)} INTEGER NOT NULL`)
@@ -149,4 +153,3 @@ function keyColumns(table: MappedTable): string {
     .map((column) => quoted(column.column))
     .join(', ')
 }
-

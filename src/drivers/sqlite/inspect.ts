@@ -65,7 +65,8 @@ export function inspect(connection: SqliteConnection, spec: TableSpec): TablePro
   const table = spec.mapped
   if (table === undefined) return []
   const info = readTable(connection, table.name)
-  if (info === undefined) return [missingTable(table.name, createTable(table)), ...inspectHistory(connection, spec, table)]
+  if (info === undefined)
+    return [missingTable(table.name, createTable(table)), ...inspectHistory(connection, spec, table)]
   const problems = [...inspectColumns(table, info), ...inspectIndexes(connection, table, info)]
   return [...problems, ...inspectHistory(connection, spec, table)]
 }
@@ -82,12 +83,18 @@ export function affinitiesOf(connection: SqliteConnection, table: MappedTable): 
 }
 
 function missingTable(name: string, statement: string): TableProblem {
-  return { table: name, problem: 'there is no such table', fix: `create it (spillway ddl --apply): ${statement}`, statement }
+  return {
+    table: name,
+    problem: 'there is no such table',
+    fix: `create it (spillway ddl --apply): ${statement}`,
+    statement,
+  }
 }
 
 function readTable(connection: SqliteConnection, name: string): TableInfo | undefined {
-  const listed = connection
-    .prepare(`SELECT type, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`)
+  const listed = connection.prepare(
+    `SELECT type, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
+  )
   const found = listed.get<{ type: string; strict: number }>(name)
   listed.finalize()
   if (found === undefined || found.type !== 'table') return undefined
@@ -123,14 +130,24 @@ function inspectColumns(table: MappedTable, info: TableInfo): TableProblem[] {
     const found = info.columns.get(column.column.toLowerCase())
     const name = JSON.stringify(column.column)
     if (found === undefined) {
-      if (column.isKey) report(`it has no key column ${name}`, 'name the column in `columns`, or make the table again')
+      if (column.isKey)
+        report(`it has no key column ${name}`, 'name the column in `columns`, or make the table again')
       else {
-        const statement = addColumn(table.name, column.column, info.strict ? typeOf(column) : looseType(column))
-        report(`it has no column ${name} for field ${JSON.stringify(column.field)}`, `add it (spillway ddl --apply): ${statement}`, statement)
+        const statement = addColumn(
+          table.name,
+          column.column,
+          info.strict ? typeOf(column) : looseType(column),
+        )
+        report(
+          `it has no column ${name} for field ${JSON.stringify(column.field)}`,
+          `add it (spillway ddl --apply): ${statement}`,
+          statement,
+        )
       }
       continue
     }
-    if (found.generated) report(`column ${name} is generated and cannot be written`, 'map the field to another column')
+    if (found.generated)
+      report(`column ${name} is generated and cannot be written`, 'map the field to another column')
     const fits = column.as === undefined ? undefined : FITS[column.as]
     const affinity = affinityOf(found.declared, info.strict)
     const strictBinary = column.as === 'binary' && info.strict && affinity !== 'none'
@@ -142,9 +159,19 @@ function inspectColumns(table: MappedTable, info: TableInfo): TableProblem[] {
     }
   }
   inspectAddedColumns(table, info, report)
-  const written = new Set([...table.columns.map((one) => one.column), table.versionColumn, CHECK_COLUMN].map((one) => one.toLowerCase()))
+  const written = new Set(
+    [...table.columns.map((one) => one.column), table.versionColumn, CHECK_COLUMN].map((one) =>
+      one.toLowerCase(),
+    ),
+  )
   for (const [folded, column] of info.columns) {
-    if (!written.has(folded) && column.notNull && !column.defaulted && !column.generated && column.keyPlace === 0) {
+    if (
+      !written.has(folded) &&
+      column.notNull &&
+      !column.defaulted &&
+      !column.generated &&
+      column.keyPlace === 0
+    ) {
       report(
         `column ${JSON.stringify(column.name)} is NOT NULL without a default and no field is mapped to it, so that no row could be inserted`,
         'map a field to it, or give it a default',
@@ -167,15 +194,26 @@ function inspectAddedColumns(
   const version = info.columns.get(table.versionColumn.toLowerCase())
   if (version === undefined) {
     const statement = addVersionColumn(table)
-    report(`it has no version column ${JSON.stringify(table.versionColumn)}`, `add it (spillway ddl --apply): ${statement}`, statement)
+    report(
+      `it has no version column ${JSON.stringify(table.versionColumn)}`,
+      `add it (spillway ddl --apply): ${statement}`,
+      statement,
+    )
   } else if (!['integer', 'numeric', 'none'].includes(affinityOf(version.declared, info.strict))) {
-    report(`the version column ${JSON.stringify(version.name)} is declared ${version.declared}`, 'declare it INTEGER NOT NULL DEFAULT 1')
+    report(
+      `the version column ${JSON.stringify(version.name)} is declared ${version.declared}`,
+      'declare it INTEGER NOT NULL DEFAULT 1',
+    )
   }
   if (!table.check) return
   const check = info.columns.get(CHECK_COLUMN)
   if (check === undefined) {
     const statement = addColumn(table.name, CHECK_COLUMN, 'TEXT')
-    report(`it has no column "${CHECK_COLUMN}", which \`check: true\` needs`, `add it (spillway ddl --apply): ${statement}`, statement)
+    report(
+      `it has no column "${CHECK_COLUMN}", which \`check: true\` needs`,
+      `add it (spillway ddl --apply): ${statement}`,
+      statement,
+    )
   } else if (!['text', 'none'].includes(affinityOf(check.declared, info.strict))) {
     report(`column "${CHECK_COLUMN}" is declared ${check.declared}`, 'declare it TEXT')
   }
@@ -190,7 +228,9 @@ function inspectIndexes(connection: SqliteConnection, table: MappedTable, info: 
   for (const index of pragma(connection, `SELECT * FROM pragma_index_list(?)`, table.name)) {
     if (index.unique !== 1) continue
     const name = String(index.name)
-    const parts = pragma(connection, `SELECT * FROM pragma_index_xinfo(?)`, name).filter((part) => part.key === 1)
+    const parts = pragma(connection, `SELECT * FROM pragma_index_xinfo(?)`, name).filter(
+      (part) => part.key === 1,
+    )
     const columns = new Set(parts.map((part) => String(part.name).toLowerCase()))
     const isKey = sameSet(columns, key) && index.partial === 0
     if (isKey) {
@@ -223,7 +263,9 @@ function inspectHistory(connection: SqliteConnection, spec: TableSpec, table: Ma
   const info = readTable(connection, table.historyName)
   if (info === undefined) return [missingTable(table.historyName, createHistory(table))]
   const wanted = [
-    ...table.columns.map((column) => [column.column, info.strict ? typeOf(column) : looseType(column)] as const),
+    ...table.columns.map(
+      (column) => [column.column, info.strict ? typeOf(column) : looseType(column)] as const,
+    ),
     ...(table.check ? [[CHECK_COLUMN, 'TEXT'] as const] : []),
     [table.versionColumn, 'INTEGER NOT NULL DEFAULT 1'] as const,
     [DELETED_COLUMN, 'INTEGER NOT NULL DEFAULT 0'] as const,
@@ -232,7 +274,9 @@ function inspectHistory(connection: SqliteConnection, spec: TableSpec, table: Ma
     if (info.columns.has(column.toLowerCase())) return []
     const statement = addColumn(table.historyName, column, definition)
     const problem = `it has no column ${JSON.stringify(column)}`
-    return [{ table: table.historyName, problem, fix: `add it (spillway ddl --apply): ${statement}`, statement }]
+    return [
+      { table: table.historyName, problem, fix: `add it (spillway ddl --apply): ${statement}`, statement },
+    ]
   })
 }
 
