@@ -7,7 +7,6 @@ import { SpillwayError } from '../errors.ts'
 import { CLIENT_OPTIONS } from '../options/client-options.ts'
 import { flagOf, parseValue, variableOf } from '../options/declare.ts'
 import { tokenFrom } from './token.ts'
-import type { Client } from '../client/index.ts'
 import type { Invocation } from './verb.ts'
 
 function clientOption(invocation: Invocation, name: keyof typeof CLIENT_OPTIONS): string | undefined {
@@ -20,7 +19,7 @@ function clientOption(invocation: Invocation, name: keyof typeof CLIENT_OPTIONS)
   return 'default' in option ? option.default : undefined
 }
 
-export function clientOf(invocation: Invocation): Client {
+export function clientOf(invocation: Invocation): ReturnType<typeof connect> {
   const url = clientOption(invocation, 'url') as string
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new SpillwayError(

@@ -2,7 +2,6 @@
  * Opening the stores for a verb, and how a refusal to open them becomes an exit code.
  */
 import { isSpillwayError } from '../errors.ts'
-import { open } from '../index.ts'
 import { requireDataFolder } from './data-folder.ts'
 import { EXIT, VerbFailure } from './exit-code.ts'
 import { settingsOf } from './settings.ts'
@@ -13,6 +12,8 @@ import type { Invocation } from './verb.ts'
 
 /** Opens a tier. A folder that another process has open is a conflict, not a store that does not answer. */
 export async function openTier(invocation: Invocation, options: TierOptions): Promise<Tier> {
+  // Only now: most verbs never need the engine, and it takes a while to load.
+  const { open } = await import('../index.ts')
   try {
     return await withProgress(
       invocation.terminal,

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { environmentWarnings, readEnvironment } from '../options/environment.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
+import { packageVersion } from './package-version.ts'
 import { openTerminal } from './terminal/terminal.ts'
 import { commandOf } from './verb.ts'
 import { bench } from './verbs/bench.ts'
@@ -21,7 +22,7 @@ import { serve } from './verbs/serve.ts'
 import { status } from './verbs/status.ts'
 import { trace } from './verbs/trace.ts'
 import { verify } from './verbs/verify.ts'
-import { packageVersion, version } from './verbs/version.ts'
+import { version } from './verbs/version.ts'
 import type { Flags, Verb } from './verb.ts'
 
 export const VERBS: readonly Verb[] = [

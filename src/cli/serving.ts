@@ -7,15 +7,16 @@
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { deferred } from '../kit/deferred.ts'
+import { runtimeName, runtimeVersion } from '../runtime/process.ts'
 import { isLoopback, startServer } from '../server/index.ts'
 import { prepareDataFolder } from './data-folder.ts'
 import { EXIT, VerbFailure } from './exit-code.ts'
+import { packageVersion } from './package-version.ts'
 import { serverLogger } from './logger.ts'
 import { openTier } from './open-stores.ts'
 import { count } from './terminal/columns.ts'
 import { withProgress } from './terminal/progress.ts'
 import { tokenFrom } from './token.ts'
-import { packageVersion, runtimeName } from './verbs/version.ts'
 import type { ServeSettings } from '../options/serve-options.ts'
 import type { CloseReport, Tier } from '../index.ts'
 import type { Server } from '../server/index.ts'
@@ -90,10 +91,9 @@ export async function serveUntilStopped(
   const stop = stopSignal(invocation)
   const server = await listening(tier, settings, token, logger)
   const status = await tier.status()
-  const runtime = runtimeName()
   const { strong, dim } = terminal.errPaint
   terminal.say(
-    `${strong(`spillway ${packageVersion()}`)} on ${runtime.name} ${runtime.version}, pid ${process.pid}`,
+    `${strong(`spillway ${packageVersion()}`)} on ${runtimeName} ${runtimeVersion}, pid ${process.pid}`,
   )
   terminal.say(`  ${dim('profile')}  ${status.profile}: ${status.promise}`)
   terminal.say(`  ${dim('data')}     ${data ?? `${settings.tier.journal}, ${settings.tier.database}`}`)

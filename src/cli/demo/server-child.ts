@@ -2,9 +2,9 @@
  * `spillway serve` as a child process: started, killed and stopped as an operator would.
  */
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { SpillwayError } from '../../errors.ts'
 import { systemClock, withDeadline } from '../../kit/clock.ts'
+import { programFile } from '../program-file.ts'
 
 const READY_MS_MAX = 30_000
 const STDERR_KEPT = 8_192
@@ -24,12 +24,6 @@ interface ReadyLine {
   readonly ready: true
   readonly url: string
   readonly pid: number
-}
-
-/** The program that this is, from source or from the package. */
-export function programFile(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`../main.${extension}`, import.meta.url))
 }
 
 /** Resolves once it serves. Rejects with what it said when it does not. */

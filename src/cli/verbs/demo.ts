@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SpillwayError } from '../../errors.ts'
 import { PROCESS_OPTIONS } from '../../options/serve-options.ts'
-import { reportJson, reportLines } from '../demo/report.ts'
-import { Demo } from '../demo/run.ts'
 import { EXIT } from '../exit-code.ts'
 import { withProgress } from '../terminal/progress.ts'
 import { interruption } from '../interruption.ts'
@@ -25,6 +23,8 @@ export const demo: Verb = {
         throw new SpillwayError('invalid', '--sabotage takes only ack-before-journal.')
       serverArgs.push('--sabotage', flags.sabotage)
     }
+    const { Demo } = await import('../demo/run.ts')
+    const { reportJson, reportLines } = await import('../demo/report.ts')
     const folder = await mkdtemp(join(tmpdir(), 'spillway-demo-'))
     using interrupted = interruption()
     let step = 'starting'

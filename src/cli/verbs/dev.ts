@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SERVE_OPTIONS } from '../../options/serve-options.ts'
 import { onChosenRuntime } from '../chosen-runtime.ts'
-import { serveUntilStopped } from '../serving.ts'
 import { settingsOf } from '../settings.ts'
 import type { Verb } from '../verb.ts'
 
@@ -15,6 +14,7 @@ export const dev: Verb = {
   options: DEV_OPTIONS,
   run: (invocation) =>
     onChosenRuntime(invocation, async () => {
+      const { serveUntilStopped } = await import('../serving.ts')
       const folder = await mkdtemp(join(tmpdir(), 'spillway-dev-'))
       try {
         return await serveUntilStopped(invocation, await settingsOf(invocation, { data: folder }), true)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { findBun } from '../../runtime/process.ts'
+import { findBun, runtimeName, runtimeVersion } from '../../runtime/process.ts'
 import { isSpillwayError } from '../../errors.ts'
 import { STORE_OPTIONS } from '../../options/serve-options.ts'
 import { examineDisk } from '../doctor/disk.ts'
@@ -7,7 +7,6 @@ import { bad, ok, warning } from '../doctor/finding.ts'
 import { examineSqliteFile } from '../doctor/sqlite-file.ts'
 import { EXIT } from '../exit-code.ts'
 import { existingStores, openTier } from '../open-stores.ts'
-import { runtimeName } from './version.ts'
 import type { TierOptions } from '../../index.ts'
 import type { Finding } from '../doctor/finding.ts'
 import type { Invocation, Verb } from '../verb.ts'
@@ -15,11 +14,10 @@ import type { Invocation, Verb } from '../verb.ts'
 const SQLITE = /^sqlite:(?:\/\/)?(.+)$/
 
 function examineRuntime(): Finding[] {
-  const runtime = runtimeName()
   const bun = findBun()
   return [
-    ok('runtime', `this is ${runtime.name} ${runtime.version}`),
-    bun === undefined && runtime.name === 'node'
+    ok('runtime', `this is ${runtimeName} ${runtimeVersion}`),
+    bun === undefined && runtimeName === 'node'
       ? warning(
           'runtime',
           'Bun was not found, so serve runs on Node',

@@ -1,5 +1,4 @@
 import { SERVE_OPTIONS } from '../../options/serve-options.ts'
-import { serveUntilStopped } from '../serving.ts'
 import { settingsOf } from '../settings.ts'
 import { onChosenRuntime } from '../chosen-runtime.ts'
 import type { Verb } from '../verb.ts'
@@ -16,7 +15,8 @@ export const serve: Verb = {
     'SPILLWAY_TOKEN=… spillway serve --host 0.0.0.0',
   ],
   run: (invocation) =>
-    onChosenRuntime(invocation, async () =>
-      serveUntilStopped(invocation, await settingsOf(invocation), false),
-    ),
+    onChosenRuntime(invocation, async () => {
+      const { serveUntilStopped } = await import('../serving.ts')
+      return serveUntilStopped(invocation, await settingsOf(invocation), false)
+    }),
 }
