@@ -7,7 +7,15 @@ import { Transport } from './transport.ts'
 import { parsed, recordPath, segment } from './wire.ts'
 import type { AskTrace, ReceiptBody } from './receipt.ts'
 import type { ResultBody } from './remote-records.ts'
-import type { AtomicWrite, CollectionOf, Receipt, Records, RemoteTier, SignalOptions, Status } from './remote-tier.ts'
+import type {
+  AtomicWrite,
+  CollectionOf,
+  Receipt,
+  Records,
+  RemoteTier,
+  SignalOptions,
+  Status,
+} from './remote-tier.ts'
 
 export interface ConnectOptions {
   /** The server's bearer token, when it has one. */

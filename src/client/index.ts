@@ -16,6 +16,7 @@ export type {
   RecordOf,
   Records,
   RemoteTier,
+  RemoteTier as Client,
   SealReceipt,
   SignalOptions,
   Stage,
