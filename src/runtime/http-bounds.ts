@@ -1,6 +1,6 @@
 /** What both listeners share: their default bounds, and the words in which they refuse. */
 import { ERRORS, SpillwayError } from '../errors.ts'
-import type { HttpReply } from './http-listener.ts'
+import type { HttpReply } from './http-exchange.ts'
 
 export const HEADERS_TIMEOUT_MS = 15_000
 export const BODY_TIMEOUT_MS = 30_000

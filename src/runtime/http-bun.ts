@@ -29,7 +29,7 @@ import {
 } from './http-bounds.ts'
 import { Deadlines } from './http-deadlines.ts'
 import type { Awaited } from './http-deadlines.ts'
-import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-listener.ts'
+import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-exchange.ts'
 
 /** What we use of Bun; its types would bring a second set of globals. */
 interface BunServer {

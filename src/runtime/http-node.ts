@@ -24,7 +24,7 @@ import {
   tooLarge,
   urlOf,
 } from './http-bounds.ts'
-import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-listener.ts'
+import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-exchange.ts'
 import { pathAndQuery } from './http-target.ts'
 
 export async function listenOnNode(options: HttpListenerOptions): Promise<HttpListener> {
