@@ -30,7 +30,7 @@ test(
     })
     await checkWritesGoOn(server, clients)
     small.resize(256 * 2 ** 20)
-    await checkAllLands(sandbox, server, clients, sql)
+    await checkAllLands(server, clients, sql)
   },
 )
 
@@ -59,10 +59,10 @@ test(
       'a write is taken again',
       async () => (await clients.put(server.url, 'room-again'))?.status === 200,
     )
-    await checkAllLands(sandbox, server, clients, sql)
+    await checkAllLands(server, clients, sql)
     await server.kill()
     const again = await serve({ args })
-    expect((await verdictOn(clients, sandbox.folder, { url: again.url })).breaches).toEqual([])
+    expect((await verdictOn(clients, { url: again.url })).breaches).toEqual([])
   },
 )
 
@@ -89,6 +89,6 @@ test(
     const server = await serve({ args, uid })
     await checkWritesGoOn(server, clients)
     modes(0o644, 0o755)
-    await checkAllLands(sandbox, server, clients, sql)
+    await checkAllLands(server, clients, sql)
   },
 )

@@ -31,5 +31,5 @@ test('a locked database file: writes go on and land when it is free', { timeout:
   })
   expect([waited.status, ((await waited.json()) as { stage: string }).stage]).toEqual([200, 'visible'])
   lock.release()
-  await checkAllLands(sandbox, server, clients, join(data, 'app.db'))
+  await checkAllLands(server, clients, join(data, 'app.db'))
 })

@@ -6,7 +6,6 @@ import { expect } from 'vitest'
 import { verdictOn } from './judged.ts'
 import { drained, statusOf, wait } from './sandbox.ts'
 import type { Clients } from './load.ts'
-import type { Sandbox } from './sandbox.ts'
 import type { Served } from './served.ts'
 
 /** Writes for a while with the database away and expects that all were taken. */
@@ -25,14 +24,9 @@ export async function checkWritesGoOn(server: Served, clients: Clients): Promise
 }
 
 /** Everything lands, and SQL says what the server says. */
-export async function checkAllLands(
-  sandbox: Sandbox,
-  server: Served,
-  clients: Clients,
-  sql: string,
-): Promise<void> {
+export async function checkAllLands(server: Served, clients: Clients, sql: string): Promise<void> {
   await drained(server.url, 30_000)
-  const judged = await verdictOn(clients, sandbox.folder, { url: server.url, sql })
+  const judged = await verdictOn(clients, { url: server.url, sql })
   expect(judged.breaches).toEqual([])
   expect(judged.checked.rows).toBeGreaterThan(50)
 }

@@ -95,10 +95,9 @@ describe('a torn journal tail after kill -9', () => {
             index < sure ? event : { ...event, outcome: 'unknown', version: 0 },
           ),
         )
-        expect(
-          (await verdictOn(history, sandbox.folder, { url: server.url })).breaches,
-          `cut at ${at} of ${length}`,
-        ).toEqual([])
+        expect((await verdictOn(history, { url: server.url })).breaches, `cut at ${at} of ${length}`).toEqual(
+          [],
+        )
         await server.kill()
       }
       expect(partial).toBeGreaterThan(0)
@@ -123,9 +122,9 @@ describe('a torn journal tail after kill -9', () => {
           continue
         }
         // Everything had landed, so whatever the journal lost, nothing acknowledged may be missing.
-        expect(
-          (await verdictOn(clients, sandbox.folder, { url: server.url, sql: join(data, 'app.db') })).breaches,
-        ).toEqual([])
+        expect((await verdictOn(clients, { url: server.url, sql: join(data, 'app.db') })).breaches).toEqual(
+          [],
+        )
         await server.kill()
       }
       expect(mismatches).toBeGreaterThan(0)
@@ -152,9 +151,7 @@ test(
         expect((error as Error).message).toMatch(/journal-mismatch|unavailable|invalid/)
         continue
       }
-      expect(
-        (await verdictOn(clients, sandbox.folder, { url: server.url, sql: join(data, 'app.db') })).breaches,
-      ).toEqual([])
+      expect((await verdictOn(clients, { url: server.url, sql: join(data, 'app.db') })).breaches).toEqual([])
       await server.kill()
     }
   },
@@ -218,8 +215,7 @@ test(
     const again = await serve({ args: ['--data', sandbox.path('data')] })
     await drained(again.url)
     expect(
-      (await verdictOn(clients, sandbox.folder, { url: again.url, sql: sandbox.path('data', 'app.db') }))
-        .breaches,
+      (await verdictOn(clients, { url: again.url, sql: sandbox.path('data', 'app.db') })).breaches,
     ).toEqual([])
   },
 )
@@ -246,6 +242,6 @@ describe('a second process on the same folder', () => {
     await clients.put(server.url, 'a')
     await server.kill()
     const again = await serve({ args: ['--data', sandbox.path('data')] })
-    expect((await verdictOn(clients, sandbox.folder, { url: again.url })).breaches).toEqual([])
+    expect((await verdictOn(clients, { url: again.url })).breaches).toEqual([])
   })
 })

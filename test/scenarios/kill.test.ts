@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { unlandedIn, verdictOn } from './judged.ts'
+import { unlandedIn, verdictOfProgram, verdictOn } from './judged.ts'
 import { Clients } from './load.ts'
 import { bunFile, endAll, serve } from './served.ts'
 import type { RuntimeName } from './served.ts'
@@ -24,7 +24,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 test(
   `${ROUNDS} kills under load lose nothing that was acknowledged and take nothing back`,
-  { timeout: 170_000 },
+  { timeout: 300_000 },
   async () => {
     folder = await mkdtemp(join(tmpdir(), 'spillway-kill-'))
     const data = join(folder, 'data')
@@ -41,14 +41,14 @@ test(
       const inFlight = clients.inFlight
       await server.kill()
       await load.done
-      const unlanded = await unlandedIn(clients, folder, sql)
+      const unlanded = unlandedIn(clients, sql)
       if (inFlight > 0 && unlanded > 0) counted.push({ runtime, inFlight, unlanded })
       tries += 1
       server = await serve({
         args: ['--data', data],
         runtime: runtimes[tries % runtimes.length] as RuntimeName,
       })
-      const judged = await verdictOn(clients, folder, { url: server.url })
+      const judged = await verdictOn(clients, { url: server.url })
       expect(judged.breaches, `after kill ${tries} (${runtime})`).toEqual([])
       expect(judged.checked.keys).toBeGreaterThan(100)
     }
@@ -69,7 +69,7 @@ test(
       if (pending > 0) await wait(50)
     }
     // Read back first, then look at SQL: nobody writes in between.
-    const judged = await verdictOn(clients, folder, { url: server.url, sql })
+    const judged = await verdictOfProgram(clients, folder, { url: server.url, sql })
     expect(judged.breaches).toEqual([])
     expect(judged.checked.rows).toBeGreaterThan(100)
     await server.stop()

@@ -27,9 +27,9 @@ describe.each(runtimes)('a graceful stop on %s', (runtime) => {
       await load.done
       expect(ended).toEqual({ code: 0, signal: null })
       expect(server.err()).toContain('Stopped: every acknowledged write is in the database.')
-      expect(await unlandedIn(clients, sandbox.folder, sandbox.path('data', 'app.db'))).toBe(0)
+      expect(unlandedIn(clients, sandbox.path('data', 'app.db'))).toBe(0)
       const again = await serve({ args: ['--data', data], runtime })
-      const judged = await verdictOn(clients, sandbox.folder, {
+      const judged = await verdictOn(clients, {
         url: again.url,
         sql: sandbox.path('data', 'app.db'),
       })
@@ -57,7 +57,7 @@ describe.each(runtimes)('a graceful stop on %s', (runtime) => {
       lock.release()
       const again = await serve({ args: ['--data', data], runtime })
       await until('landed', async () => (await statusOf(again.url)).totals.pending === 0)
-      const judged = await verdictOn(clients, sandbox.folder, {
+      const judged = await verdictOn(clients, {
         url: again.url,
         sql: sandbox.path('data', 'app.db'),
       })
@@ -80,6 +80,6 @@ describe.each(runtimes)('a graceful stop on %s', (runtime) => {
     expect(await ended).toEqual({ code: 1, signal: null })
     lock.release()
     const again = await serve({ args: ['--data', data], runtime })
-    expect((await verdictOn(clients, sandbox.folder, { url: again.url })).breaches).toEqual([])
+    expect((await verdictOn(clients, { url: again.url })).breaches).toEqual([])
   })
 })
