@@ -101,7 +101,7 @@ export class Budget {
       const record = this.#evictable.first
       if (record === undefined) return false
       if (!record.touched) {
-        record.shelf.store.evict(record)
+        record.shelf.evictor.evict(record)
         return true
       }
       record.touched = false

@@ -3,7 +3,7 @@ import { ABSENT, ORIGIN } from '../../model/position.ts'
 
 /** The records of one collection in one partition. */
 export interface Shelf {
-  readonly store: Evictor
+  readonly evictor: Evictor
   readonly collection: string
   readonly records: Map<string, FrontRecord>
 }
@@ -15,8 +15,7 @@ export interface Evictor {
 
 /** A chunk of memory that values share; see slabs.ts. */
 export interface Slab {
-  readonly buffer: ArrayBufferLike
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBufferLike>
   used: number
   live: number
   full: boolean

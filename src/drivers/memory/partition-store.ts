@@ -28,8 +28,6 @@ import {
 import type { ControlState, Verdict } from '../../model/fold.ts'
 import { ABSENT, ORIGIN, earlierOf, laterOf, plus } from '../../model/position.ts'
 import type { Position, Version } from '../../model/position.ts'
-import type { Codec, Value } from '../../model/value.ts'
-import { HELD_ABSENT } from '../../ports/front.ts'
 import type {
   ApplyRequest,
   ApplyResult,
@@ -41,20 +39,20 @@ import type {
 } from '../../ports/front.ts'
 import { REFUSED_BYTES } from './budget.ts'
 import type { Budget } from './budget.ts'
-import { FrontRecord, PLACE, RecordList, versionOf } from './front-record.ts'
-import type { Shelf } from './front-record.ts'
+import { versionOf } from './front-record.ts'
+import type { FrontRecord } from './front-record.ts'
 import { RefusedPositions, firstFrom } from './refused-positions.ts'
+import { Shelves } from './shelves.ts'
 
 /** Keys named at once when an apply needs fills: those of the entry it stopped at, and what is seen coming. */
 const MISSING_MAX = 1_000
 
 export class PartitionStore {
   readonly #budget: Budget
-  readonly #shelves = new Map<string, Shelf>()
-  readonly #unlanded = new RecordList(PLACE.unlanded)
+  readonly #shelves: Shelves
   readonly #refused = new RefusedPositions()
   readonly #versionOf = (ref: RecordRef): Version => {
-    const record = this.#find(ref)
+    const record = this.#shelves.find(ref)
     return record === undefined ? ABSENT : versionOf(record)
   }
   readonly #identity: string
@@ -62,8 +60,6 @@ export class PartitionStore {
   #control: ControlState | undefined
   #mark: Mark | undefined
   #floor: Position = ORIGIN
-  /** Records at or below it may go when memory is needed. */
-  #released: Position = ORIGIN
   /** The answer to "where do you stand", kept until it changes. */
   #seen: FrontSeen | undefined
 
@@ -71,6 +67,7 @@ export class PartitionStore {
     this.#budget = budget
     this.#identity = identity
     this.#ageMax = ageMax
+    this.#shelves = new Shelves(budget, this)
   }
 
   seen(): FrontSeen {
@@ -98,31 +95,24 @@ export class PartitionStore {
     }
     this.#mark = fold.mark
     this.#floor = at
-    this.#released = at
     this.#refused.reset(fold.refused, fold.refusedFrom)
     this.#budget.count(fold.refused.length * REFUSED_BYTES)
     this.#seen = undefined
   }
 
   discard(): void {
-    for (const shelf of this.#shelves.values()) {
-      for (const record of shelf.records.values()) this.#forget(record)
-    }
     this.#shelves.clear()
     this.#budget.count(-this.#refused.size * REFUSED_BYTES)
     this.#refused.reset([], ORIGIN)
     this.#control = undefined
     this.#mark = undefined
     this.#floor = ORIGIN
-    this.#released = ORIGIN
     this.#seen = undefined
   }
 
   held(ref: RecordRef): Held | undefined {
-    const record = this.#find(ref)
-    if (record === undefined) return undefined
-    record.touched = true
-    return this.#answer(record)
+    const record = this.#shelves.find(ref)
+    return record === undefined ? undefined : this.#shelves.answer(record)
   }
 
   heldAll(refs: readonly RecordRef[]): (Held | undefined)[] {
@@ -130,7 +120,7 @@ export class PartitionStore {
   }
 
   hold(ref: RecordRef, forMs: number): void {
-    const record = this.#find(ref)
+    const record = this.#shelves.find(ref)
     if (record !== undefined) this.#budget.hold(record, forMs)
   }
 
@@ -140,28 +130,16 @@ export class PartitionStore {
   }
 
   fill(row: FrontFillRow): void {
-    if (this.#find(row) !== undefined) return
-    const { version, value } = row.held
-    const record = this.#shelve(row)
-    // An absence has no position of its own: the floor is past whatever deleted the key, or it would be held.
-    this.#set(record, value === undefined ? ORIGIN : version, value)
-    record.touched = true
-    this.#budget.offer(record)
+    if (this.#shelves.find(row) === undefined) this.#shelves.fill(row, row.held)
   }
 
   release(to: Position): void {
-    if (this.#control === undefined || to <= this.#released) return
-    this.#released = earlierOf(to, this.#control.through)
-    for (;;) {
-      const record = this.#unlanded.first
-      if (record === undefined || record.at > this.#released) return
-      this.#unlanded.remove(record)
-      this.#budget.offer(record)
-    }
+    // What comes later goes into the list of what has not landed, whatever was said before.
+    if (this.#control !== undefined) this.#shelves.release(earlierOf(to, this.#control.through))
   }
 
   invalidate(ref: RecordRef, landed: Position): boolean {
-    const record = this.#find(ref)
+    const record = this.#shelves.find(ref)
     if (record === undefined) return true
     if (record.at > landed) return false
     this.evict(record)
@@ -170,7 +148,7 @@ export class PartitionStore {
 
   evict(record: FrontRecord): void {
     this.#raiseFloor(record.at)
-    this.#remove(record)
+    this.#shelves.remove(record)
   }
 
   refused(positions: readonly Position[]): boolean[] {
@@ -245,7 +223,9 @@ export class PartitionStore {
   }
 
   #lacks(entry: WriteEntry): boolean {
-    return entry.writes.some((write) => write.ifVersion !== undefined && this.#find(write) === undefined)
+    return entry.writes.some(
+      (write) => write.ifVersion !== undefined && this.#shelves.find(write) === undefined,
+    )
   }
 
   /** All that this entry needs, and what later ones of the request will need as far as can be seen now. */
@@ -257,7 +237,7 @@ export class PartitionStore {
       if (entry.kind !== 'write' || (drop !== undefined && placed.last <= drop.position)) continue
       if (i > from && missing.length + entry.writes.length > MISSING_MAX) break
       for (const write of entry.writes) {
-        if (write.ifVersion === undefined || this.#find(write) !== undefined) continue
+        if (write.ifVersion === undefined || this.#shelves.find(write) !== undefined) continue
         missing.push({ collection: write.collection, key: write.key })
       }
     }
@@ -270,16 +250,9 @@ export class PartitionStore {
       const write = writes[i] as Write
       const at = plus(placed.first, i)
       if (write.value !== undefined) this.#budget.unreserve(write.value.bytes.byteLength)
-      if (verdict.kind === 'applied') this.#put(write, at)
+      if (verdict.kind === 'applied') this.#shelves.put(write, at, write.value)
     }
     if (verdict.kind === 'refused') this.#refuse(placed.first)
-  }
-
-  #put(write: Write, at: Position): void {
-    const record = this.#find(write) ?? this.#shelve(write)
-    this.#unlist(record)
-    this.#set(record, at, write.value)
-    this.#unlanded.append(record)
   }
 
   #refuse(at: Position): void {
@@ -291,8 +264,8 @@ export class PartitionStore {
   #drop(placed: PlacedEntry, entry: WriteEntry, drop: DropUpTo): void {
     for (const write of entry.writes) {
       if (write.value !== undefined) this.#budget.unreserve(write.value.bytes.byteLength)
-      const record = this.#find(write)
-      if (record !== undefined) this.#remove(record)
+      const record = this.#shelves.find(write)
+      if (record !== undefined) this.#shelves.remove(record)
     }
     this.#raiseFloor(placed.last)
     if (placed.first <= drop.refusedFrom) this.forgetRefused(drop.refusedFrom)
@@ -308,62 +281,6 @@ export class PartitionStore {
     if (to <= this.#floor) return
     this.#floor = laterOf(this.#floor, to)
     this.#seen = undefined
-  }
-
-  #find(ref: RecordRef): FrontRecord | undefined {
-    return this.#shelves.get(ref.collection)?.records.get(ref.key)
-  }
-
-  /** A new, empty record; it is counted from its first `#set` on. */
-  #shelve(ref: RecordRef): FrontRecord {
-    let shelf = this.#shelves.get(ref.collection)
-    if (shelf === undefined) {
-      shelf = { store: this, collection: ref.collection, records: new Map() }
-      this.#shelves.set(ref.collection, shelf)
-    }
-    const record = new FrontRecord(shelf, ref.key)
-    shelf.records.set(ref.key, record)
-    this.#budget.count(this.#budget.costOf(record))
-    return record
-  }
-
-  #set(record: FrontRecord, at: Position, value: Value | undefined): void {
-    const { slabs } = this.#budget
-    const lengthBefore = record.length
-    slabs.drop(record)
-    record.at = at
-    record.hasValue = value !== undefined
-    if (value !== undefined) {
-      record.codec = value.codec
-      record.rawBytes = value.rawBytes
-      slabs.put(record, value.bytes)
-    }
-    this.#budget.count(record.length - lengthBefore)
-  }
-
-  #remove(record: FrontRecord): void {
-    const { shelf } = record
-    this.#forget(record)
-    shelf.records.delete(record.key)
-    // Without a configuration anybody can name collections: an empty one must not stay for ever.
-    if (shelf.records.size === 0) this.#shelves.delete(shelf.collection)
-  }
-
-  #forget(record: FrontRecord): void {
-    this.#budget.count(-this.#budget.costOf(record))
-    this.#unlist(record)
-    this.#budget.slabs.drop(record)
-  }
-
-  #unlist(record: FrontRecord): void {
-    if (record.place === PLACE.unlanded) this.#unlanded.remove(record)
-    this.#budget.withdraw(record)
-  }
-
-  #answer(record: FrontRecord): Held {
-    if (!record.hasValue) return HELD_ABSENT
-    const bytes = this.#budget.slabs.view(record)
-    return { version: record.at, value: { codec: record.codec as Codec, rawBytes: record.rawBytes, bytes } }
   }
 }
 
