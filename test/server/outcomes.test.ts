@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { SpillwayError } from '../../src/errors.ts'
 import { FakeTier } from './fake-tier.ts'
-import { send, serve } from './service.ts'
+import { send as sendTo, serve } from './service.ts'
 
 const K = '/v1/records/forms/k'
 
@@ -229,8 +229,8 @@ test('100 MB, announced or not, are too-large; memory stays flat and the next re
   const url = `http://127.0.0.1:${port}`
   const body = new Uint8Array(100 * 2 ** 20).fill(0x20)
   expect(await upload(port, 100)).toMatch(/^HTTP\/1\.1 413 [\s\S]*"code":"too-large"/)
-  expect((await send(url, 'PUT', K, { body })).json['code']).toBe('too-large')
-  expect((await send(url, 'GET', K)).status).toBe(404)
+  expect((await sendTo(url, 'PUT', K, { body })).json['code']).toBe('too-large')
+  expect((await sendTo(url, 'GET', K)).status).toBe(404)
   child.stdin.end()
   // Of 200 MB, 16 MiB at a time are kept; the rest of the growth is what the runtime has not given back yet.
   expect(Number((await lines.next()).value)).toBeLessThan(128 * 2 ** 20)

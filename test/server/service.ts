@@ -21,13 +21,19 @@ export interface Sent {
 
 export interface Service extends Server {
   send(method: string, path: string, sent?: Sent): Promise<Answer>
-  /** Writes bytes to a fresh connection and answers all that comes back until the server closes it. */
+  /** Writes bytes to a fresh connection and answers the reply as it stands there. */
   raw(bytes: string | Uint8Array): Promise<string>
 }
 
+/** Gone when the test is finished. */
 export async function serve(tier: Tier, options: Partial<ServerOptions> = {}): Promise<Service> {
+  const service = await started(tier, options)
+  onTestFinished(() => service.close({ graceMs: 0 }))
+  return service
+}
+
+export async function started(tier: Tier, options: Partial<ServerOptions> = {}): Promise<Service> {
   const server = await startServer({ tier, port: 0, ...options })
-  onTestFinished(() => server.close({ graceMs: 0 }))
   return {
     ...server,
     send: (method, path, sent) => send(server.url, method, path, sent),
@@ -62,10 +68,21 @@ export async function send(
 function raw(port: number, bytes: string | Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
-    const chunks: Buffer[] = []
-    socket.on('data', (chunk) => chunks.push(chunk))
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      if (isWhole(text)) socket.destroy()
+    })
     socket.on('error', reject)
-    socket.on('close', () => resolve(Buffer.concat(chunks).toString()))
-    socket.end(bytes)
+    socket.on('close', () => resolve(text))
+    // Not ended: to a server that would say that nobody waits for the answer.
+    socket.write(bytes)
   })
+}
+
+/** True when the head and as many bytes as it announces are there. */
+function isWhole(text: string): boolean {
+  const head = text.indexOf('\r\n\r\n')
+  const announced = /^content-length: (\d+)\r$/im.exec(text)?.[1]
+  return head >= 0 && text.length >= head + 4 + Number(announced ?? Number.POSITIVE_INFINITY)
 }
