@@ -22,11 +22,12 @@ const TOKENS =
 
 /**
  * The number of parameters that `sql` takes. No runtime tells it, and both fill missing ones with NULL.
- * Refuses what would be dropped or mixed up in silence: named parameters and a second statement.
+ * Refuses what would be dropped or mixed up in silence: a second statement, and named and numbered parameters
+ * (Node 24.6 passes over numbered ones when it binds by position).
  * About as long as SQLite's own parsing: 3-8 ms for 32,766 placeholders, once per prepared statement.
  */
 export function countParameters(sql: string): number {
-  let highest = 0
+  let count = 0
   let begun = false
   let ended = false
   for (const [token] of sql.matchAll(TOKENS)) {
@@ -40,22 +41,19 @@ export function countParameters(sql: string): number {
     const first = token[0]
     if (first === ';') ended = begun
     else begun = true
-    if (first === '?') highest = token.length === 1 ? highest + 1 : Math.max(highest, Number(token.slice(1)))
-    else if (first === ':' || first === '@' || first === '$') {
-      throw new SpillwayError(
-        'internal',
-        `Parameters are positional (? or ?1), "${token}" is named: ${excerpt(sql)}`,
-      )
+    if (token === '?') count++
+    else if (first === '?' || first === ':' || first === '@' || first === '$') {
+      throw new SpillwayError('internal', `Parameters are plain ?, not "${token}": ${excerpt(sql)}`)
     }
   }
   if (!begun) throw new SpillwayError('internal', 'A prepared statement must not be blank.')
-  if (highest > PARAMETERS_MAX) {
+  if (count > PARAMETERS_MAX) {
     throw new SpillwayError(
       'internal',
-      `${highest} parameters, at most ${PARAMETERS_MAX} are possible: ${excerpt(sql)}`,
+      `${count} parameters, at most ${PARAMETERS_MAX} are possible: ${excerpt(sql)}`,
     )
   }
-  return highest
+  return count
 }
 
 /** Checks `params` and gives them the one form that binds alike on every runtime. */
