@@ -36,20 +36,24 @@ export interface Evidence {
 export interface Lost {
   readonly versions: ReadonlySet<string>
   readonly texts: ReadonlySet<string>
+  /** `collection, key` of lost deletes: while they were there, reads found nothing. */
+  readonly deleted: ReadonlySet<string>
 }
 
 /** Of entries of a fused stream, whose offsets are the positions of their last writes. */
 export function lostOf(entries: readonly StoredEntry[]): Lost {
   const versions = new Set<string>()
   const texts = new Set<string>()
+  const deleted = new Set<string>()
   for (const { offset, entry } of entries) {
     if (entry.kind !== 'write') continue
     entry.writes.forEach((write, index) => {
       versions.add(`${nameOf(write)} ${offset - entry.writes.length + 1 + index}`)
-      if (write.value !== undefined) texts.add(Buffer.from(write.value.bytes).toString())
+      if (write.value === undefined) deleted.add(nameOf(write))
+      else texts.add(Buffer.from(write.value.bytes).toString())
     })
   }
-  return { versions, texts }
+  return { versions, texts, deleted }
 }
 
 export function violationsOf(evidence: Evidence): string[] {
@@ -181,7 +185,7 @@ function checkReads(evidence: Evidence, byText: ByText, say: Say): void {
   const starts = startsOf(history, byText)
   for (const op of history.reads()) {
     if (op.outcome === undefined) {
-      if (op.code === undefined && op.end === op.start) say('I10', `read ${op.number} at ${op.process} never ended`)
+      if (op.end < 0) say('I10', `read ${op.number} at ${op.process} never ended`)
       continue
     }
     op.keys.forEach((key, index) => {
@@ -200,6 +204,7 @@ function checkReads(evidence: Evidence, byText: ByText, say: Say): void {
         if (got.version < least.version) say('I3', `${read} returned version ${got.version} after ${least.version} was ${least.by}`)
         return
       }
+      if (evidence.lost.deleted.has(name)) return
       const later = (truth.keys.get(name) ?? []).filter((one) => one.version >= least.version)
       if (!later.some((one) => one.text === undefined && (starts.get(`${name} ${one.version}`) ?? 0) <= op.end)) {
         say('I3', `${read} found nothing after ${least.version} was ${least.by}, and nobody deleted it`)
@@ -296,9 +301,8 @@ function checkHistory(truth: Truth, database: DatabaseState, say: Say): void {
     if (new Set(have).size !== have.length) say('I5', `the history of ${name.replace('\n', '/')} has a version twice: ${have.join(', ')}`)
     for (const fate of versions) {
       if (have.includes(fate.version) || database.parked.get(name)?.version === fate.version) continue
-      // A bad version that a newer write overtook while it was parked never lands.
-      if (fate.text?.includes('poison') === true) continue
-      if (database.framed.has(`${name} ${fate.version}`)) continue
+      // What was not accepted, a frame whole, and was overtaken before it was never lands.
+      if (truth.entries.get(fate.entry)?.some((one) => one.text?.includes('poison')) === true) continue
       say('I5', `version ${fate.version} of ${name.replace('\n', '/')} is missing in its history`)
     }
   }

@@ -48,8 +48,6 @@ export class DatabaseState {
   history: LandRow[] = []
   /** Collections that keep every version. */
   withHistory = new Set<string>()
-  /** `name version` of what was parked as part of a frame, some time: good ones among them may never land. */
-  framed = new Set<string>()
   partitions: PartitionState[] = []
 
   copy(): DatabaseState {
@@ -57,7 +55,6 @@ export class DatabaseState {
     twin.rows = new Map(this.rows)
     twin.parked = new Map(this.parked)
     twin.history = [...this.history]
-    twin.framed = new Set(this.framed)
     twin.withHistory = new Set(this.withHistory)
     twin.partitions = this.partitions.map((one) => ({
       ...one,
@@ -158,7 +155,6 @@ export class DatabaseState {
     }
     for (const row of batch.park) {
       cleared += this.#clearParked(row)
-      if (row.frame !== undefined) this.framed.add(`${nameOf(row)} ${row.version}`)
       this.parked.set(nameOf(row), { ...row, partition: batch.partition, attempts: 1, at: now })
     }
     this.history.push(...batch.history)

@@ -36,7 +36,10 @@ export class FakeDatabase {
   readonly #options: FakeDatabaseOptions
   readonly #dumps: DatabaseState[] = []
   state = new DatabaseState()
+  readonly fairWeather: Weather = FAIR
   weather: Weather = FAIR
+  /** Of single processes: their way to it is cut off, or bad. */
+  readonly weatherOf = new Map<SimProcess, Weather>()
   /** Told of every generation that begins: partition, position before, and whether that position stays. */
   onBegun: (partition: number, landed: number, kept: boolean) => void = () => undefined
   /** The highest position ever landed: what may be lost is counted from there. */
@@ -77,7 +80,7 @@ export class FakeDatabase {
   /** The port as one process sees it. */
   connect(process: SimProcess): Database {
     const { board, ageMax = AGE_MAX, sameHost = false } = this.#options
-    const link = new Link({ process, store: 'database', weather: () => this.weather, board, sameHost })
+    const link = new Link({ process, store: 'database', weather: () => this.weatherOf.get(process) ?? this.weather, board, sameHost })
     const judge = (row: LandRow): string | undefined => this.#judge(row)
     return {
       prepare: (tables) =>

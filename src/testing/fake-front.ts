@@ -72,7 +72,10 @@ export class FakeFront {
   #server: FrontServer
   #oldServer: FrontServer | undefined
   #identities = 0
+  readonly fairWeather: Weather = FAIR
   weather: Weather = FAIR
+  /** Of single processes: their way to it is cut off, or bad. */
+  readonly weatherOf = new Map<SimProcess, Weather>()
   /** Reservations are turned away while true. */
   full = false
 
@@ -147,7 +150,7 @@ export class FakeFront {
   connect(process: SimProcess): Front {
     const { world, board, shared } = this.#options
     const eagerness = this.#options.releaseEagerness ?? 0.3
-    const link = new Link({ process, store: 'front', weather: () => this.weather, board })
+    const link = new Link({ process, store: 'front', weather: () => this.weatherOf.get(process) ?? this.weather, board })
     // What one process has for itself answers at once: there is nothing between it and its memory.
     const call: Link['call'] = shared ? (verb, step, effect) => link.call(verb, step, effect) : local
     const server = (): FrontServer => this.serverOf(process)

@@ -79,7 +79,10 @@ export class FakeFused {
   readonly lost: StoredEntry[] = []
   /** Entries that a recovery threw away although the stream still had them. */
   readonly discarded: StoredEntry[] = []
+  readonly fairWeather: Weather = FAIR
   weather: Weather = FAIR
+  /** Of single processes: their way to it is cut off, or bad. */
+  readonly weatherOf = new Map<SimProcess, Weather>()
   full = false
 
   constructor(options: FakeFusedOptions) {
@@ -252,7 +255,7 @@ export class FakeFused {
   /** The port as one process sees it. */
   connect(process: SimProcess): FusedFront {
     const { world, board, partitions, releaseEagerness = 0.3 } = this.#options
-    const link = new Link({ process, store: 'fused', weather: () => this.weather, board })
+    const link = new Link({ process, store: 'fused', weather: () => this.weatherOf.get(process) ?? this.weather, board })
     const front: FrontReads = frontVerbs({
       world,
       shared: true,

@@ -11,7 +11,7 @@
 import { SpillwayError } from '../errors.ts'
 import type { Entry, StoredEntry } from '../model/entry.ts'
 import type { Journal, JournalAppend, JournalAppended, JournalPartitionInfo, JournalRead } from '../ports/journal.ts'
-import { FAIR, Link } from './link.ts'
+import { FAIR_JOURNAL, Link } from './link.ts'
 import type { Weather } from './link.ts'
 import type { SimProcess } from './process.ts'
 import type { Step, StepBoard } from './step-board.ts'
@@ -42,7 +42,10 @@ export class FakeJournal {
   readonly #lanes: Lane[]
   readonly #staleEnds = new Map<SimProcess, readonly number[]>()
   readonly identity: string
-  weather: Weather = FAIR
+  readonly fairWeather: Weather = FAIR_JOURNAL
+  weather: Weather = FAIR_JOURNAL
+  /** Of single processes: their way to it is cut off, or bad. */
+  readonly weatherOf = new Map<SimProcess, Weather>()
   full = false
 
   constructor(options: FakeJournalOptions) {
@@ -142,7 +145,7 @@ export class FakeJournal {
   /** The port as one process sees it. */
   connect(process: SimProcess): Journal {
     const { world, board, exclusive, partitions } = this.#options
-    const link = new Link({ process, store: 'journal', weather: () => this.weather, board, ordered: exclusive, sameHost: exclusive })
+    const link = new Link({ process, store: 'journal', weather: () => this.weatherOf.get(process) ?? this.weather, board, ordered: exclusive, sameHost: exclusive })
     return {
       partitions,
       exclusive,

@@ -7,8 +7,9 @@ import type { FakeDatabase } from './fake-database.ts'
 import type { FakeFront } from './fake-front.ts'
 import type { FakeFused } from './fake-fused.ts'
 import type { FakeJournal } from './fake-journal.ts'
-import { AWAY, FAIR, SLOW, STORM } from './link.ts'
+import { AWAY, CUT, SLOW, STORM } from './link.ts'
 import type { Weather } from './link.ts'
+import type { SimProcess } from './process.ts'
 import type { Flight, Step, StepBoard } from './step-board.ts'
 import { STEPS } from './step-board.ts'
 import type { World } from './world.ts'
@@ -45,13 +46,25 @@ const SHARED: readonly Shape[] = ['separate']
 const JOURNALED: readonly Shape[] = ['embedded', 'separate']
 const FUSED: readonly Shape[] = ['fused']
 
-function weather(store: { weather: Weather } | undefined, { world }: Stage, change: Weather, ms: readonly [number, number]): void {
+interface Weathered {
+  readonly fairWeather: Weather
+  weather: Weather
+  readonly weatherOf: Map<SimProcess, Weather>
+}
+
+function weather(store: Weathered | undefined, { world }: Stage, change: Weather, ms: readonly [number, number]): void {
   if (store === undefined) return
   store.weather = change
-  const now = change
   world.schedule(world.between(...ms), () => {
-    if (store.weather === now) store.weather = FAIR
+    if (store.weather === change) store.weather = store.fairWeather
   })
+}
+
+/** One process has lost its way to a store that all others reach. */
+function cutOff(store: Weathered | undefined, stage: Stage, flight: Flight | undefined): void {
+  const { process } = stage.victim(flight)
+  store?.weatherOf.set(process, stage.world.chance(0.5) ? CUT : SLOW)
+  stage.world.schedule(stage.world.between(200, 3_000), () => store?.weatherOf.delete(process))
 }
 
 function full(store: { full: boolean } | undefined, { world }: Stage): void {
@@ -105,6 +118,8 @@ export const FAULTS = {
   'front away': { shapes: SHARED, strike: (stage) => weather(stage.front, stage, AWAY, [50, 1_500]) },
   'front storm': { shapes: SHARED, strike: (stage) => weather(stage.front, stage, STORM, [100, 2_000]) },
   'front slow': { shapes: SHARED, strike: (stage) => weather(stage.front, stage, SLOW, [100, 1_000]) },
+  'front cut off': { shapes: SHARED, strike: (stage, flight) => cutOff(stage.front, stage, flight) },
+  'journal cut off': { shapes: SHARED, strike: (stage, flight) => cutOff(stage.journal, stage, flight) },
   'front lost': { shapes: SHARED, strike: (stage) => stage.front?.lose('other') },
   'front flushed': {
     shapes: SHARED,
@@ -134,12 +149,14 @@ export const FAULTS = {
   'fused away': { shapes: FUSED, strike: (stage) => weather(stage.fused, stage, AWAY, [50, 1_500]) },
   'fused storm': { shapes: FUSED, strike: (stage) => weather(stage.fused, stage, STORM, [100, 2_000]) },
   'fused slow': { shapes: FUSED, strike: (stage) => weather(stage.fused, stage, SLOW, [100, 1_000]) },
+  'fused cut off': { shapes: FUSED, strike: (stage, flight) => cutOff(stage.fused, stage, flight) },
   'fused full': { shapes: FUSED, strike: (stage) => full(stage.fused, stage) },
   'fused failover': { shapes: FUSED, strike: (stage) => stage.fused?.failover(false) },
   'fused tail lost': { shapes: FUSED, strike: (stage) => stage.fused?.failover(true) },
   'database away': { shapes: ALL, strike: (stage) => weather(stage.database, stage, AWAY, [50, 3_000]) },
   'database storm': { shapes: ALL, strike: (stage) => weather(stage.database, stage, STORM, [100, 2_000]) },
   'database slow': { shapes: ALL, strike: (stage) => weather(stage.database, stage, SLOW, [100, 1_500]) },
+  'database cut off': { shapes: ['fused', 'separate'], strike: (stage, flight) => cutOff(stage.database, stage, flight) },
   'database back': { shapes: ALL, strike: (stage) => void stage.database.goBack(stage.backMax) },
 } as const satisfies Record<string, Fault>
 
@@ -186,14 +203,12 @@ export function planFaults(stage: Stage, count: number, spanMs: number): void {
 /** Everything works again from here on. */
 export function heal({ journal, front, fused, database, board, cluster }: Stage): void {
   board.disarm()
-  database.weather = FAIR
-  for (const store of [journal, fused]) {
+  for (const store of [journal, fused, front, database]) {
     if (store === undefined) continue
-    store.full = false
-    store.weather = FAIR
+    if ('full' in store) store.full = false
+    store.weather = store.fairWeather
+    store.weatherOf.clear()
   }
   for (const node of cluster.nodes) journal?.setStale(node.process, false)
-  if (front === undefined) return
-  front.weather = FAIR
-  front.healSplit()
+  front?.healSplit()
 }

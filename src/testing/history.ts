@@ -49,6 +49,7 @@ export interface ReadOp {
   readonly number: number
   readonly process: string
   readonly start: number
+  /** -1 until it ends. */
   end: number
   readonly collection: string
   readonly keys: readonly string[]

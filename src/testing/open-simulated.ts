@@ -20,6 +20,8 @@ import type { World } from './world.ts'
 export interface SimPlan {
   readonly partitions: number
   readonly ageMax: number
+  /** How eagerly fronts drop what is landed, 0 to 1. */
+  readonly releaseEagerness: number
   readonly settings: EngineSettings
 }
 
@@ -42,6 +44,7 @@ export function planSettings(world: World, _shape: Shape): SimPlan {
   return {
     partitions: world.pick([1, 2, 2, 3]),
     ageMax,
+    releaseEagerness: world.pick([0.1, 0.5, 1]),
     settings: {
       ...DEFAULT_SETTINGS,
       ageMax,
@@ -96,7 +99,7 @@ function connect(stores: SimStores, process: SimProcess, database: Database): St
   const { world, board, plan, journal, fused } = stores
   if (fused !== undefined) return { kind: 'fused', fused: fused.connect(process), database }
   if (journal === undefined) throw new Error('A simulation has a journal or a fused store')
-  const { partitions, ageMax } = plan
-  const front = stores.front ?? new FakeFront({ world, board, partitions, shared: false, ageMax })
+  const { partitions, ageMax, releaseEagerness } = plan
+  const front = stores.front ?? new FakeFront({ world, board, partitions, shared: false, ageMax, releaseEagerness })
   return { kind: 'separate', front: front.connect(process), journal: journal.connect(process), database }
 }

@@ -63,11 +63,11 @@ export async function simulate(options: SimulateOptions): Promise<SimResult> {
   const board = new StepBoard(world)
   const history = new History()
   const plan = planSettings(world, shape)
-  const { ageMax, partitions } = plan
+  const { ageMax, partitions, releaseEagerness } = plan
   const exclusive = shape === 'embedded'
-  const fused = shape === 'fused' ? new FakeFused({ world, board, partitions, ageMax }) : undefined
+  const fused = shape === 'fused' ? new FakeFused({ world, board, partitions, ageMax, releaseEagerness }) : undefined
   const journal = shape === 'fused' ? undefined : new FakeJournal({ world, board, partitions, exclusive })
-  const front = shape === 'separate' ? new FakeFront({ world, board, partitions, shared: true, ageMax }) : undefined
+  const front = shape === 'separate' ? new FakeFront({ world, board, partitions, shared: true, ageMax, releaseEagerness }) : undefined
   const database = new FakeDatabase({ world, board, ageMax, sameHost: exclusive })
   database.onBegun = (partition, landed, kept) => fused?.raised(partition, landed, kept)
   const stores = { world, board, plan, journal, front, fused, database }

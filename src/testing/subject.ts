@@ -34,9 +34,9 @@ export class Subject {
     this.#database = database
   }
 
-  async write(writes: readonly AskedWrite[]): Promise<Receipt> {
+  async write(writes: readonly AskedWrite[], signal?: AbortSignal): Promise<Receipt> {
     const partition = partitionOfKey((writes[0] as AskedWrite).key)
-    const { first, stage } = await this.engine.write(partition, writes.map(writeOf))
+    const { first, stage } = await this.engine.write(partition, writes.map(writeOf), signal)
     return { versions: versionsOf(first, writes.length), stage }
   }
 

@@ -28,6 +28,9 @@ export type WorkloadKeys = readonly { readonly collection: string; readonly keys
 
 const LOST = Symbol('lost')
 
+/** Where it comes back as it is, nothing had been sent. */
+const GAVE_UP = new SpillwayError('closed', 'The caller gave up.')
+
 /** Codes that tell that nothing has happened. */
 const NOTHING = new Set(['overloaded', 'unavailable', 'catching-up', 'recovering', 'fenced', 'closed', 'invalid', 'too-large'])
 
@@ -217,9 +220,17 @@ export class Workload {
   async #write(node: SimNode, known: Map<string, number>, number: number, writes: readonly AskedWrite[]): Promise<void> {
     const { history, world } = this.#options
     const op = history.add(newWrite(number, node, world.now, writes))
-    const result = await this.#call(node, (subject) => subject.write(writes))
+    const signal = world.chance(0.06) ? this.#impatience(node) : undefined
+    const result = await this.#call(node, (subject) => subject.write(writes, signal))
     this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
     if (result.ok && world.chance(0.1)) await this.#landed(node, writes[0] as AskedWrite, result.value)
+  }
+
+  /** A caller that gives up after a while: what was sent is unknown to it from then on. */
+  #impatience(node: SimNode): AbortSignal {
+    const controller = new AbortController()
+    node.process.deliverAfter(this.#options.world.between(0, 60), () => controller.abort(GAVE_UP))
+    return controller.signal
   }
 
   async #landed(node: SimNode, write: AskedWrite, receipt: Receipt): Promise<void> {
@@ -284,7 +295,7 @@ export class Workload {
 
   #newRead(node: SimNode, number: number, collection: string, keys: readonly string[], atLeast: number | undefined): ReadOp {
     const { now } = this.#options.world
-    return this.#options.history.add({ kind: 'read', number, process: node.name, start: now, end: now, collection, keys, atLeast, outcome: undefined, code: undefined })
+    return this.#options.history.add({ kind: 'read', number, process: node.name, start: now, end: -1, collection, keys, atLeast, outcome: undefined, code: undefined })
   }
 
   #readEnded(op: ReadOp, result: Result<readonly ({ readonly version: number; readonly text: string } | undefined)[]>, known: Map<string, number>): void {

@@ -1,0 +1,50 @@
+/** Plants a bug: copies the source, patches the copy, and runs the ordinary simulator over it in a process of its own. */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Patch, PlantedBug } from './bugs.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const CACHE = join(ROOT, '.cache', 'planted')
+/** What the simulator and the engine consist of. */
+const PARTS = ['errors.ts', 'events.ts', 'kit', 'model', 'ports', 'options', 'engine', 'testing', 'drivers/memory']
+
+export interface Catch {
+  readonly seed: number
+  readonly violations: readonly string[]
+}
+
+/** The root of a patched copy of `src`; the caller removes it. */
+export async function plant(bug: PlantedBug): Promise<string> {
+  const to = join(CACHE, bug.name.replaceAll(/[^a-z]+/gi, '-'))
+  await rm(to, { recursive: true, force: true })
+  await mkdir(to, { recursive: true })
+  for (const part of PARTS) await cp(join(ROOT, 'src', part), join(to, part), { recursive: true })
+  for (const patch of bug.patches) await apply(to, patch)
+  return to
+}
+
+export async function unplant(root: string): Promise<void> {
+  await rm(root, { recursive: true, force: true })
+}
+
+async function apply(root: string, { file, find, replace }: Patch): Promise<void> {
+  const path = join(root, file)
+  const before = await readFile(path, 'utf8')
+  const times = before.split(find).length - 1
+  if (times !== 1) throw new Error(`The patch of ${file} fits ${times} times, not once: ${find}`)
+  await writeFile(path, before.replace(find, () => replace))
+}
+
+/** The first of these seeds on which the checkers find something; undefined when all are clean. */
+export async function hunt(root: string, shape: string, from: number, count: number): Promise<Catch | undefined> {
+  const script = fileURLToPath(new URL('hunt.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [script, root, shape, String(from), String(count)], {
+    timeout: 300_000,
+  })
+  return (JSON.parse(stdout) as Catch | null) ?? undefined
+}
+
+export const UNPATCHED = join(ROOT, 'src')
