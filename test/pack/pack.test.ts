@@ -36,6 +36,14 @@ describe('the tarball', () => {
     expect(packed.tarballBytes).toBeLessThan(tarballBytesMax)
   })
 
+  test('imports no .ts file, which Node refuses inside node_modules', () => {
+    const dist = join(packed.packageFolder, 'dist')
+    const imports = globSync('**/*.js', { cwd: dist }).filter((file) =>
+      /\b(from|import)\s*\(?\s*['"][./][^'"]*\.ts['"]/.test(readFileSync(join(dist, file), 'utf8')),
+    )
+    expect(imports).toEqual([])
+  })
+
   test('has nothing that publint would change', async () => {
     const { messages, pkg } = await publint({ pkgDir: packed.packageFolder, strict: true, pack: false })
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { bunPath, repoRoot } from '../../scripts/repo.ts'
@@ -54,12 +63,32 @@ const npm = (args: string[], cwd: string): string => {
   return out
 }
 
+/** Whatever `npm pack` reads, in a folder of its own: a build beside this one must not change it on the way. */
+const copyRepository = (to: string) => {
+  const read = [
+    'package.json',
+    'LICENSE',
+    'README.md',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'src',
+    'scripts',
+  ]
+  for (const name of read) {
+    if (existsSync(join(repoRoot, name))) cpSync(join(repoRoot, name), join(to, name), { recursive: true })
+  }
+  symlinkSync(join(repoRoot, 'node_modules'), join(to, 'node_modules'))
+}
+
 /** Packs this repository and installs the tarball in an empty folder, with install scripts off, as a user would. */
 export const packAndInstall = (): PackedPackage => {
   const root = mkdtempSync(join(tmpdir(), 'spillway-pack-'))
   const remove = () => rmSync(root, { recursive: true, force: true })
   try {
-    const listing = npm(['pack', '--json', '--silent', '--pack-destination', root], repoRoot)
+    const copy = join(root, 'repository')
+    mkdirSync(copy)
+    copyRepository(copy)
+    const listing = npm(['pack', '--json', '--silent', '--pack-destination', root], copy)
     const [tarball] = Object.values(JSON.parse(listing.slice(listing.search(/^[[{]/m)))) as {
       filename: string
       size: number
