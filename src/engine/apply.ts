@@ -64,6 +64,8 @@ export class Applier {
   #proven = false
   #drop: DropUpTo | undefined
   #running = false
+  /** Woken while a step was out: what that step saw may be old. */
+  #again = false
   #ended: Promise<void> = Promise.resolve()
   #sweeping = false
 
@@ -98,6 +100,7 @@ export class Applier {
 
   /** Something is to be applied, or to be looked at. */
   wake(): void {
+    this.#again = true
     if (this.#running || this.#stop.signal.aborted) return
     this.#running = true
     this.#ended = this.#run()
@@ -136,9 +139,11 @@ export class Applier {
     try {
       while (!this.#stop.signal.aborted) {
         try {
+          this.#again = false
           const more = await this.#step()
           this.#backoff.reset()
-          if (!more) return
+          // Whoever woke it during the step relies on another look: the step may have ended before they came.
+          if (!more && !this.#again) return
         } catch (error) {
           if (this.#stop.signal.aborted) return
           if (this.#backoff.failures === 2) {

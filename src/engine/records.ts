@@ -108,15 +108,11 @@ export class EngineRecords<T> implements Records<T> {
   }
 
   putMany(writes: readonly BatchWrite<T>[], options: { readonly signal?: AbortSignal } = {}): Promise<(Receipt | SpillwayError)[]> {
-    return this.#each(writes, (write) =>
-      'delete' in write ? this.delete(write.key, { ...options, ...condition(write) }) : this.put(write.key, write.value, { ...options, ...condition(write) }),
-    )
+    return this.#each<{ readonly key: string; readonly value: T }>(writes, options, (write) => this.#runtime.admit(write.key, write.value))
   }
 
   putManyJson(writes: readonly JsonWrite[], options: { readonly signal?: AbortSignal } = {}): Promise<(Receipt | SpillwayError)[]> {
-    return this.#each(writes, (write) =>
-      'delete' in write ? this.delete(write.key, { ...options, ...condition(write) }) : this.putJson(write.key, write.json, { ...options, ...condition(write) }),
-    )
+    return this.#each<{ readonly key: string; readonly json: Uint8Array }>(writes, options, (write) => this.#runtime.admitJson(write.key, write.json))
   }
 
   async invalidate(key: string): Promise<void> {
@@ -187,20 +183,54 @@ export class EngineRecords<T> implements Records<T> {
     return version
   }
 
-  async #each<W>(writes: readonly W[], one: (write: W) => Promise<Receipt>): Promise<(Receipt | SpillwayError)[]> {
+  /** Writes of different keys go together; those of one key one after the other, in the order given. */
+  async #each<W extends { readonly key: string }>(
+    writes: readonly (W | Deletion)[],
+    options: { readonly signal?: AbortSignal },
+    admit: (write: W) => Promise<Value>,
+  ): Promise<(Receipt | SpillwayError)[]> {
     const { batchMax } = this.#engine.context.settings
     if (writes.length > batchMax) throw new SpillwayError('invalid', `${writes.length} writes are more than one call takes (batchMax = ${batchMax}).`)
-    const outcomes = await Promise.allSettled(writes.map((write) => one(write)))
+    const before = new Map<string, Promise<unknown>>()
+    const outcomes = await Promise.allSettled(
+      writes.map((write) => {
+        const one = this.#one(write, options, admit, before.get(write.key))
+        before.set(write.key, one)
+        return one
+      }),
+    )
     return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : asSpillwayError(outcome.reason)))
   }
+
+  async #one<W extends { readonly key: string }>(
+    write: W | Deletion,
+    options: { readonly signal?: AbortSignal },
+    admit: (write: W) => Promise<Value>,
+    before: Promise<unknown> | undefined,
+  ): Promise<Receipt> {
+    this.#runtime.checkKey(write.key)
+    const value = isDeletion(write) ? undefined : await admit(write)
+    await before?.catch(() => undefined)
+    return this.#write(write.key, value, { ...options, ...condition(write) })
+  }
+}
+
+interface Deletion {
+  readonly key: string
+  readonly delete: true
+}
+
+function isDeletion(write: object): write is Deletion {
+  return 'delete' in write && write.delete === true
 }
 
 export function ifVersion(given: number | undefined): Version | undefined {
   return given === undefined ? undefined : versionFrom(given, 'ifVersion')
 }
 
-function condition(write: { readonly ifVersion?: number }): { ifVersion?: number } {
-  return write.ifVersion === undefined ? {} : { ifVersion: write.ifVersion }
+function condition(write: object): { ifVersion?: number } {
+  const given = 'ifVersion' in write ? write.ifVersion : undefined
+  return given === undefined ? {} : { ifVersion: given as number }
 }
 
 function frontState(held: Held | undefined): 'held' | 'absent' | 'miss' {

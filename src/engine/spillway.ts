@@ -48,7 +48,7 @@ export class Spillway implements Tier {
     })
   }
 
-  records<T>(collection: Collection<T> | string): Records<T> {
+  records<T = unknown>(collection: Collection<T> | string): Records<T> {
     return new EngineRecords<T>(this.#engine, this.#runtime(nameOf(collection)))
   }
 

@@ -188,8 +188,7 @@ export interface CloseReport {
 
 export interface Tier extends AsyncDisposable {
   /** By definition, or by name: a declared one, or any good name when no collections were declared. */
-  records<T>(collection: Collection<T>): Records<T>
-  records(collection: string): Records<unknown>
+  records<T = unknown>(collection: Collection<T> | string): Records<T>
   /** One frame: all or nothing, in one partition (else `invalid`). Receipts in order of the writes. */
   atomic(writes: readonly AtomicWrite[], options?: { readonly signal?: AbortSignal }): Promise<Receipt[]>
   /**
