@@ -56,8 +56,19 @@ export function countParameters(sql: string): number {
   return count
 }
 
-/** Checks `params` and gives them the one form that binds alike on every runtime. */
-export function bindable(params: readonly SqliteValue[], expected: number, sql: string): SqliteValue[] {
+/** An empty Uint8Array of its own may have no address, and Node 24.6 binds that as NULL. */
+const EMPTY = new Uint8Array(1).subarray(0, 0)
+
+/**
+ * Checks `params` and gives them the one form that binds alike on every runtime. With `nulCutsText` it also refuses
+ * text with a NUL, which this runtime would store whole and read back cut.
+ */
+export function bindable(
+  params: readonly SqliteValue[],
+  expected: number,
+  sql: string,
+  nulCutsText: boolean,
+): SqliteValue[] {
   const count = params.length
   if (count !== expected) {
     throw new SpillwayError('internal', `${expected} parameters expected, ${count} given: ${excerpt(sql)}`)
@@ -75,6 +86,12 @@ export function bindable(params: readonly SqliteValue[], expected: number, sql: 
       case 'string':
         if (!value.isWellFormed())
           refuse(index, 'the string has a lone surrogate, which UTF-8 cannot carry', sql)
+        if (nulCutsText && value.includes('\0')) {
+          throw new SpillwayError(
+            'invalid',
+            `Text with NUL in a TEXT column needs Node 24.16; this is ${process.version}.`,
+          )
+        }
         bound.push(value)
         break
       case 'bigint':
@@ -82,13 +99,12 @@ export function bindable(params: readonly SqliteValue[], expected: number, sql: 
         bound.push(value)
         break
       case 'object':
-        if (value instanceof Uint8Array) {
-          if (value.byteLength === 0 && (value.buffer as ArrayBuffer).detached) {
-            refuse(index, 'the bytes were transferred away', sql)
-          }
-        } else if (value !== null)
+        if (value === null || (value instanceof Uint8Array && value.byteLength > 0)) bound.push(value)
+        else if (!(value instanceof Uint8Array)) {
           refuse(index, `${Object.prototype.toString.call(value)} cannot be bound`, sql)
-        bound.push(value)
+        } else if ((value.buffer as ArrayBuffer).detached) {
+          refuse(index, 'the bytes were transferred away', sql)
+        } else bound.push(EMPTY)
         break
       default:
         refuse(index, `${typeof value} cannot be bound`, sql)

@@ -77,6 +77,18 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteCon
   return new Connection(path, options)
 }
 
+/** Whether this runtime reads TEXT only up to its first NUL, as Node did before 24.16; asked once, at the first open. */
+let nulCutsText: boolean | undefined
+
+function cutsTextAtNul(): boolean {
+  const memory = new DatabaseSync(':memory:')
+  try {
+    return memory.prepare("select 'a' || char(0) as v").get()?.v === 'a'
+  } finally {
+    memory.close()
+  }
+}
+
 class Connection implements SqliteConnection {
   readonly #database: DatabaseSync
   readonly #statements = new Set<Statement>()
@@ -93,6 +105,7 @@ class Connection implements SqliteConnection {
           enableForeignKeyConstraints: options.foreignKeys ?? true,
         }),
     )
+    nulCutsText ??= cutsTextAtNul()
   }
 
   get inTransaction(): boolean {
@@ -149,7 +162,7 @@ class Statement implements SqliteStatement {
 
   run(...params: SqliteValue[]): { changes: number } {
     const native = this.#mustBeOpen()
-    const bound = bindable(params, this.#parameters, this.#sql)
+    const bound = bindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
     try {
       const { changes } = native.run(...bound)
       return { changes: this.#changesRows ? Number(changes) : 0 }
@@ -160,7 +173,7 @@ class Statement implements SqliteStatement {
 
   get<Row extends SqliteRow = SqliteRow>(...params: SqliteValue[]): Row | undefined {
     const native = this.#mustBeOpen()
-    const bound = bindable(params, this.#parameters, this.#sql)
+    const bound = bindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
     try {
       return native.get(...bound) as Row | undefined
     } catch (error) {
@@ -170,7 +183,7 @@ class Statement implements SqliteStatement {
 
   all<Row extends SqliteRow = SqliteRow>(...params: SqliteValue[]): Row[] {
     const native = this.#mustBeOpen()
-    const bound = bindable(params, this.#parameters, this.#sql)
+    const bound = bindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
     try {
       return native.all(...bound) as Row[]
     } catch (error) {
