@@ -79,8 +79,15 @@ async function replay(seed: number, shapes: readonly Shape[], lines: number): Pr
     const first = await simulate({ seed, shape, tailLines: lines })
     const second = await simulate({ seed, shape, tailLines: lines })
     console.log(first.tail.join('\n'))
-    console.log(`${shape} seed ${seed}: ${first.events} events, ${Math.round(first.virtualMs)} virtual ms, trace ${first.trace}`)
-    console.log([...first.outcomes].sort().map(([name, count]) => `  ${name}: ${count}`).join('\n'))
+    console.log(
+      `${shape} seed ${seed}: ${first.events} events, ${Math.round(first.virtualMs)} virtual ms, trace ${first.trace}`,
+    )
+    console.log(
+      [...first.outcomes]
+        .sort()
+        .map(([name, count]) => `  ${name}: ${count}`)
+        .join('\n'),
+    )
     if (first.trace !== second.trace) {
       console.log(`NOT DETERMINISTIC: the second run has trace ${second.trace}`)
       failed = true
@@ -137,7 +144,12 @@ async function runAll(tasks: readonly Task[], jobs: number, lines: number, stop:
 
   const seconds = (performance.now() - started) / 1_000
   for (const table of tables.values()) console.log(`\n${table.format()}`)
-  console.log(`\n${[...outcomes].sort().map(([name, count]) => `${name} ${count}`).join(' · ')}`)
+  console.log(
+    `\n${[...outcomes]
+      .sort()
+      .map(([name, count]) => `${name} ${count}`)
+      .join(' · ')}`,
+  )
   let empty = 0
   for (const [shape, table] of tables) {
     if ((seeds.get(shape) ?? 0) < SEEDS_FOR_FULL_TABLE) continue
@@ -151,7 +163,13 @@ async function runAll(tasks: readonly Task[], jobs: number, lines: number, stop:
       `${events.toLocaleString('en')} events, ${Math.round(virtualMs / 1_000).toLocaleString('en')} s of virtual time, ${failures.length} failed` +
       (empty > 0 ? `, ${empty} empty cells` : ''),
   )
-  if (failures.length > 0) console.log(`seeds that failed: ${failures.slice(0, 40).map((one) => `${one.shape}:${one.seed}`).join(' ')}`)
+  if (failures.length > 0)
+    console.log(
+      `seeds that failed: ${failures
+        .slice(0, 40)
+        .map((one) => `${one.shape}:${one.seed}`)
+        .join(' ')}`,
+    )
   return failures.length > 0 || empty > 0 ? 1 : 0
 }
 
