@@ -5,9 +5,11 @@
  *
  * Whatever was opened is closed again when a later step fails.
  */
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { openMemoryFront } from './drivers/memory/front.ts'
 import { openSqliteDatabase } from './drivers/sqlite/database.ts'
+import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
 import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { CollectionRuntime } from './engine/collection-runtime.ts'
 import type { CollectionSpec } from './engine/collection-runtime.ts'
@@ -83,6 +85,34 @@ export async function open(options: TierOptions): Promise<Tier> {
   } catch (error) {
     for (const store of opened.reverse()) await store.close().catch(() => undefined)
     throw error
+  }
+}
+
+/** What the database lacks for these collections. */
+export interface DdlPlan {
+  /** SQL that is missing, in order; empty when nothing is. */
+  readonly statements: readonly string[]
+  /** What no statement of ours can mend: a sentence each, with its fix. */
+  readonly problems: readonly string[]
+}
+
+/**
+ * Compares the tables of the database with what the collections need. With `apply` the missing statements are
+ * executed in one transaction; without it nothing is written. Rejects like `open`; nothing else may have the stores
+ * open.
+ */
+export async function ddl(options: TierOptions, { apply = false }: { readonly apply?: boolean } = {}): Promise<DdlPlan> {
+  checkTierOptions(options)
+  const paths = embeddedPaths(options)
+  const tables = compile(options).map((one) => one.table)
+  // The journal's lock stands for both files: whoever has it is named.
+  const journal = existsSync(paths.journal)
+    ? await openSqliteJournal({ path: paths.journal, partitions: options.partitions ?? PARTITIONS })
+    : undefined
+  try {
+    return sqliteDdl(paths.database, tables, apply)
+  } finally {
+    await journal?.close()
   }
 }
 

@@ -10,7 +10,13 @@ import type { Tier, TierOptions } from '../index.ts'
 import type { ServeSettings } from '../options/serve-options.ts'
 import type { Invocation } from './verb.ts'
 
-/** Opens a tier. A folder that another process has open is a conflict, not a store that does not answer. */
+/** A folder that another process has open is a conflict, not a store that does not answer. */
+export function conflictIfInUse(error: unknown): unknown {
+  return isSpillwayError(error, 'unavailable') && error.detail.includes('is in use by')
+    ? new VerbFailure(EXIT.conflict, error.detail, { cause: error })
+    : error
+}
+
 export async function openTier(invocation: Invocation, options: TierOptions): Promise<Tier> {
   // Only now: most verbs never need the engine, and it takes a while to load.
   const { open } = await import('../index.ts')
@@ -21,10 +27,7 @@ export async function openTier(invocation: Invocation, options: TierOptions): Pr
       () => open(options),
     )
   } catch (error) {
-    if (isSpillwayError(error, 'unavailable') && error.detail.includes('is in use by')) {
-      throw new VerbFailure(EXIT.conflict, error.detail, { cause: error })
-    }
-    throw error
+    throw conflictIfInUse(error)
   }
 }
 

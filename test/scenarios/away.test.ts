@@ -27,6 +27,7 @@ test('a locked database file: writes go on and land when it is free', { timeout:
   await checkWritesGoOn(server, clients)
   const waited = await fetch(`${server.url}/v1/records/scenario/waits?wait=landed&timeoutMs=200`, {
     method: 'PUT',
+    headers: { 'content-type': 'application/json' },
     body: '{"n":0}',
   })
   expect([waited.status, ((await waited.json()) as { stage: string }).stage]).toEqual([200, 'visible'])

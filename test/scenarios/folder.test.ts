@@ -22,7 +22,8 @@ afterEach(() => sandbox.close())
 async function refused(data: string): Promise<string> {
   const { code, err, out } = await spillway(['serve', '--port', '0', '--runtime', 'node', '--data', data])
   expect(out).toBe('')
-  expect(code, err).toBe(1)
+  // 2 where the settings name a wrong file, 1 where the files themselves are wrong.
+  expect([1, 2], err).toContain(code)
   return err
 }
 
@@ -46,7 +47,7 @@ async function stopped(name: string, clients = new Clients()): Promise<Clients> 
 }
 
 describe('a torn journal tail after kill -9', () => {
-  const CUTS = 12
+  const CUTS = 8
 
   /** Writes one by one, and after each acknowledgement notes how long the log of the journal was. */
   async function killedWithNotes(
