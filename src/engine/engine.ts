@@ -56,6 +56,8 @@ export type WaitStage = 'journaled' | 'visible' | 'landed'
 
 /** Memory that a write is counted as before it is journaled: its bytes and the objects around them. */
 const WRITE_OVERHEAD_BYTES = 400
+/** Room that the journal must have for this process to call itself ready: a batch of small writes. */
+const JOURNAL_ROOM_BYTES = 64 * 1024
 /** Fills for one conditional write before its caller is told to come back. */
 const FILLS_MAX = 8
 /** Pause between looks at the database's positions where another process lands. */
@@ -225,7 +227,7 @@ export class Engine {
     if (this.#closed) throw closedError()
     const { clock, settings } = this.context
     const usage = await asked(this.shape.journal.usage())
-    if (usage.bytes >= usage.bytesMax) throw new SpillwayError('overloaded', `The journal is full (journalBytesMax = ${usage.bytesMax}); it shrinks as writes land.`)
+    if (usage.bytes + JOURNAL_ROOM_BYTES > usage.bytesMax) throw new SpillwayError('overloaded', `The journal is full (journalBytesMax = ${usage.bytesMax}); it shrinks as writes land.`)
     if (!this.shape.front.reserve(WRITE_OVERHEAD_BYTES)) {
       throw new SpillwayError('overloaded', `The front is full of writes that have not landed (frontBytesMax = ${this.shape.front.usage().bytesMax}).`)
     }
@@ -287,9 +289,13 @@ export class Engine {
     return one.lag.ms(one.landed.position, one.end)
   }
 
-  /** The database's counters changed outside of landing (a parked write was retried). */
-  refreshLanded(partition: number): void {
-    this.#partition(partition).lander.refresh()
+  /** The database's counters changed outside of landing (a parked write was retried): reads them again. */
+  async refreshLanded(partition: number): Promise<void> {
+    const one = this.#partition(partition)
+    const rows = await asked(this.context.database.partitions())
+    const row = rows.find((each) => each.partition === partition)
+    if (row !== undefined) one.landed.note(row.mark.position, row.counts)
+    one.lander.refresh()
   }
 
   #partition(partition: number): ShapePartition {

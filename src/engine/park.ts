@@ -54,7 +54,7 @@ export class ParkedWrites implements Parked {
         rows.map((row) => ({ ref: { collection: row.collection, key: row.key }, version: row.version })),
       ),
     )
-    this.#engine.refreshLanded(partition)
+    await this.#engine.refreshLanded(partition)
     const rejected = outcomes.find((outcome) => typeof outcome === 'object')
     if (rejected !== undefined) throw new SpillwayError('parked', `Still not accepted by the database: ${(rejected as { rejected: string }).rejected}. Resolve it, or mend the table and retry.`)
     return new EngineReceipt(this.#engine, partition, item, item.version, 'landed')

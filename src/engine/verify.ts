@@ -223,11 +223,11 @@ async function verifyRows(run: Run, collection: string, before: number): Promise
 
 function verifyRow(run: Run, collection: string, row: ScannedRow): void {
   const ref = { collection, key: row.key }
-  if (row.check === 'wrong') return mismatch(run, ref, 'database', 'the row as it landed', `version ${row.version}, changed by something else`)
-  if (row.check === 'unchecked') note(run, `rows of ${collection} have no check (older than Spillway, or a table without check: true)`, 1)
   const id = refId(ref)
   const expected = run.expected.get(id)
   run.expected.delete(id)
+  if (row.check === 'wrong') return mismatch(run, ref, 'database', 'the row as it landed', `version ${row.version}, changed by something else`)
+  if (row.check === 'unchecked') note(run, `rows of ${collection} have no check (older than Spillway, or a table without check: true)`, 1)
   if (expected === undefined || expected.uncertain) return
   if (run.parked.get(id) === expected.version || row.version > expected.version) return
   if (expected.value === undefined) return mismatch(run, ref, 'database', `deleted at version ${expected.version}`, `version ${row.version}`)
