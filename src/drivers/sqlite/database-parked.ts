@@ -8,12 +8,13 @@ import type { Position, Version } from '../../model/position.ts'
 import { fromBlob, toBlob } from '../../model/stored-value.ts'
 import type { Value } from '../../model/value.ts'
 import type { LandRow, ParkRow, ParkedItem } from '../../ports/database.ts'
-import type { SqliteConnection, SqliteStatement } from '../../runtime/sqlite.ts'
+import type { SqliteConnection, SqliteStatement, SqliteValue } from '../../runtime/sqlite.ts'
+import { KEY, KEY_BACK, keyFrom, keyParameter } from './key-text.ts'
 
 interface ItemRow {
-  readonly [column: string]: string | number | null
+  readonly [column: string]: SqliteValue
   readonly collection: string
-  readonly record_key: string
+  readonly name: string | Uint8Array
   readonly spillway_version: number
   readonly partition: number
   readonly frame: number | null
@@ -28,7 +29,8 @@ export interface ParkedBounds {
   readonly parkedBytesMax: number
 }
 
-const ITEM = 'collection, record_key, spillway_version, partition, frame, cause, attempts, at, bytes'
+const REST = 'spillway_version, partition, frame, cause, attempts, at, bytes'
+const ITEM = `collection, ${KEY_BACK} AS name, ${REST}`
 /** A database's message is text of others: it is cut where it would grow. */
 const CAUSE_MAX = 1_000
 
@@ -50,28 +52,28 @@ export class ParkedTable {
       'SELECT count(*) AS writes, coalesce(sum(bytes), 0) AS bytes FROM spillway_parked',
     )
     this.#clear = connection.prepare(
-      'DELETE FROM spillway_parked WHERE collection = ? AND record_key = ? AND spillway_version < ?',
+      `DELETE FROM spillway_parked WHERE collection = ? AND record_key = ${KEY} AND spillway_version < ?`,
     )
     this.#park = connection.prepare(
-      `INSERT INTO spillway_parked (${ITEM}, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      `INSERT INTO spillway_parked (collection, record_key, ${REST}, value) VALUES (?, ${KEY}, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     )
     this.#held = connection.prepare(
-      'SELECT spillway_version AS version, value FROM spillway_parked WHERE collection = ? AND record_key = ?',
+      `SELECT spillway_version AS version, value FROM spillway_parked WHERE collection = ? AND record_key = ${KEY}`,
     )
     this.#item = connection.prepare(
-      `SELECT ${ITEM} FROM spillway_parked WHERE collection = ? AND record_key = ?`,
+      `SELECT ${ITEM} FROM spillway_parked WHERE collection = ? AND record_key = ${KEY}`,
     )
     this.#list = connection.prepare(
-      `SELECT ${ITEM} FROM spillway_parked WHERE (collection, record_key) > (?, ?) ORDER BY collection, record_key LIMIT ?`,
+      `SELECT ${ITEM} FROM spillway_parked WHERE (collection, record_key) > (?, ${KEY}) ORDER BY collection, record_key LIMIT ?`,
     )
     this.#listOf = connection.prepare(
-      `SELECT ${ITEM} FROM spillway_parked WHERE collection = ? AND record_key > ? ORDER BY record_key LIMIT ?`,
+      `SELECT ${ITEM} FROM spillway_parked WHERE collection = ? AND record_key > ${KEY} ORDER BY record_key LIMIT ?`,
     )
     this.#take = connection.prepare(
-      'DELETE FROM spillway_parked WHERE collection = ? AND record_key = ? AND spillway_version = ?',
+      `DELETE FROM spillway_parked WHERE collection = ? AND record_key = ${KEY} AND spillway_version = ?`,
     )
     this.#tried = connection.prepare(
-      `UPDATE spillway_parked SET attempts = attempts + 1, cause = ? WHERE collection = ? AND record_key = ? AND spillway_version = ?`,
+      `UPDATE spillway_parked SET attempts = attempts + 1, cause = ? WHERE collection = ? AND record_key = ${KEY} AND spillway_version = ?`,
     )
   }
 
@@ -81,7 +83,7 @@ export class ParkedTable {
 
   /** A newer write of the key came: how many parked ones it overtook, 0 or 1. */
   clear(row: LandRow): number {
-    return this.#clear.run(row.collection, row.key, row.version).changes
+    return this.#clear.run(row.collection, keyParameter(row.key), row.version).changes
   }
 
   /** Sets a write aside; how many older parked ones of its key it overtook. */
@@ -90,11 +92,11 @@ export class ParkedTable {
     const overtaken = this.clear(row)
     const { changes } = this.#park.run(
       row.collection,
-      row.key,
+      keyParameter(row.key),
       row.version,
       partition,
       row.frame ?? null,
-      row.cause.slice(0, CAUSE_MAX),
+      causeText(row.cause),
       1,
       Math.trunc(at),
       blob?.byteLength ?? 0,
@@ -112,13 +114,13 @@ export class ParkedTable {
   }
 
   held({ collection, key }: RecordRef): { version: Version; value: Value | undefined } | undefined {
-    const row = this.#held.get<{ version: number; value: Uint8Array | null }>(collection, key)
+    const row = this.#held.get<{ version: number; value: Uint8Array | null }>(collection, keyParameter(key))
     if (row === undefined) return undefined
     return { version: row.version as Version, value: row.value === null ? undefined : fromBlob(row.value) }
   }
 
   item({ collection, key }: RecordRef): ParkedItem | undefined {
-    const row = this.#item.get<ItemRow>(collection, key)
+    const row = this.#item.get<ItemRow>(collection, keyParameter(key))
     return row === undefined ? undefined : itemOf(row)
   }
 
@@ -127,11 +129,15 @@ export class ParkedTable {
     after: string | undefined,
     limit: number,
   ): { items: ParkedItem[]; next: string | undefined } {
-    const from = after === undefined ? ['', ''] : fromCursor(after)
+    const from: [string, string] = after === undefined ? ['', ''] : fromCursor(after)
     const rows =
       collection === undefined
-        ? this.#list.all<ItemRow>(from[0] ?? '', from[1] ?? '', limit + 1)
-        : this.#listOf.all<ItemRow>(collection, from[0] === collection ? (from[1] ?? '') : '', limit + 1)
+        ? this.#list.all<ItemRow>(from[0], keyParameter(from[1]), limit + 1)
+        : this.#listOf.all<ItemRow>(
+            collection,
+            keyParameter(from[0] === collection ? from[1] : ''),
+            limit + 1,
+          )
     const items = rows.slice(0, limit).map(itemOf)
     const last = items.at(-1)
     return { items, next: rows.length > limit && last !== undefined ? toCursor(last) : undefined }
@@ -139,18 +145,22 @@ export class ParkedTable {
 
   /** Takes a write out to land it; false where another retry or a newer write was first. */
   take({ collection, key }: RecordRef, version: Version): boolean {
-    return this.#take.run(collection, key, version).changes === 1
+    return this.#take.run(collection, keyParameter(key), version).changes === 1
   }
 
   tried({ collection, key }: RecordRef, version: Version, cause: string): void {
-    this.#tried.run(cause.slice(0, CAUSE_MAX), collection, key, version)
+    this.#tried.run(causeText(cause), collection, keyParameter(key), version)
   }
+}
+
+function causeText(cause: string): string {
+  return cause.slice(0, CAUSE_MAX).replaceAll('\0', '\u{fffd}').toWellFormed()
 }
 
 function itemOf(row: ItemRow): ParkedItem {
   return {
     collection: row.collection,
-    key: row.record_key,
+    key: keyFrom(row.name),
     partition: row.partition,
     version: row.spillway_version as Version,
     cause: row.cause,

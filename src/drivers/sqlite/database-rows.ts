@@ -26,6 +26,7 @@ import type { Held } from '../../ports/front.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
 import type { SqliteConnection, SqliteRow, SqliteStatement } from '../../runtime/sqlite.ts'
 import { quoted } from './ddl.ts'
+import { KEY, KEY_BACK, keyFrom, keyParameter } from './key-text.ts'
 import { affinitiesOf } from './inspect.ts'
 import type { Affinity } from './inspect.ts'
 
@@ -68,28 +69,28 @@ export class SharedTable {
 
   constructor(connection: SqliteConnection) {
     this.upsert = connection.prepare(
-      `INSERT INTO spillway_records (collection, record_key, spillway_version, spillway_check, value) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO spillway_records (collection, record_key, spillway_version, spillway_check, value) VALUES (?, ${KEY}, ?, ?, ?)
        ON CONFLICT (collection, record_key) DO UPDATE SET spillway_version = excluded.spillway_version,
          spillway_check = excluded.spillway_check, value = excluded.value
        WHERE excluded.spillway_version > spillway_records.spillway_version`,
     )
     this.remove = connection.prepare(
-      'DELETE FROM spillway_records WHERE collection = ? AND record_key = ? AND spillway_version < ?',
+      `DELETE FROM spillway_records WHERE collection = ? AND record_key = ${KEY} AND spillway_version < ?`,
     )
     this.version = connection.prepare(
-      'SELECT spillway_version AS version FROM spillway_records WHERE collection = ? AND record_key = ?',
+      `SELECT spillway_version AS version FROM spillway_records WHERE collection = ? AND record_key = ${KEY}`,
     )
     this.history = connection.prepare(
       `INSERT INTO spillway_records_history
-       (collection, record_key, spillway_version, spillway_deleted, spillway_check, value) VALUES (?, ?, ?, ?, ?, ?)
+       (collection, record_key, spillway_version, spillway_deleted, spillway_check, value) VALUES (?, ${KEY}, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     )
     this.select = connection.prepare(
-      'SELECT spillway_version AS version, value FROM spillway_records WHERE collection = ? AND record_key = ?',
+      `SELECT spillway_version AS version, value FROM spillway_records WHERE collection = ? AND record_key = ${KEY}`,
     )
     this.page = connection.prepare(
-      `SELECT record_key AS name, spillway_version AS version, spillway_check AS "check", value FROM spillway_records
-       WHERE collection = ? AND record_key > ? ORDER BY record_key LIMIT ?`,
+      `SELECT ${KEY_BACK} AS name, spillway_version AS version, spillway_check AS "check", value FROM spillway_records
+       WHERE collection = ? AND record_key > ${KEY} ORDER BY record_key LIMIT ?`,
     )
     this.one = connection.prepare('SELECT 1 AS one FROM spillway_records WHERE collection = ? LIMIT 1')
     // Steps from name to name through the primary key instead of reading every row of it.
@@ -119,31 +120,35 @@ export class SharedRows implements Rows {
 
   land(row: LandRow): 'landed' | 'newer' {
     const { key, version, value } = row
+    const bound = keyParameter(key)
     if (value === undefined) {
-      if (this.#table.remove.run(this.#collection, key, version).changes > 0) return 'landed'
+      if (this.#table.remove.run(this.#collection, bound, version).changes > 0) return 'landed'
     } else {
       const blob = toBlob(value)
       const check = rowCheck(this.#collection, key, version, blob)
-      if (this.#table.upsert.run(this.#collection, key, version, check, blob).changes > 0) return 'landed'
+      if (this.#table.upsert.run(this.#collection, bound, version, check, blob).changes > 0) return 'landed'
     }
-    return unchanged(row, this.#table.version.get<{ version: number }>(this.#collection, key)?.version)
+    return unchanged(row, this.#table.version.get<{ version: number }>(this.#collection, bound)?.version)
   }
 
   landHistory({ key, version, value }: LandRow): void {
     const blob = value === undefined ? null : toBlob(value)
     const check = blob === null ? null : rowCheck(this.#collection, key, version, blob)
-    this.#table.history.run(this.#collection, key, version, blob === null ? 1 : 0, check, blob)
+    this.#table.history.run(this.#collection, keyParameter(key), version, blob === null ? 1 : 0, check, blob)
   }
 
   held(key: string): Held {
-    const row = this.#table.select.get<{ version: number; value: Uint8Array }>(this.#collection, key)
+    const row = this.#table.select.get<{ version: number; value: Uint8Array }>(
+      this.#collection,
+      keyParameter(key),
+    )
     return row === undefined
       ? HELD_ABSENT
       : { version: row.version as Version, value: fromBlob(bytesOf(row.value)) }
   }
 
   scan(after: string | undefined, limit: number): ScanPage {
-    const found = this.#table.page.all(this.#collection, after ?? '', limit + 1)
+    const found = this.#table.page.all(this.#collection, keyParameter(after ?? ''), limit + 1)
     const rows = found.slice(0, limit).map((row) => this.#scanned(row))
     return { rows, next: found.length > limit ? rows.at(-1)?.key : undefined }
   }
@@ -153,7 +158,7 @@ export class SharedRows implements Rows {
   }
 
   #scanned(row: SqliteRow): ScannedRow {
-    const key = String(row.name)
+    const key = keyFrom(row.name)
     const version = Number(row.version) as Version
     const blob = bytesOf(row.value)
     const isBlob = row.value instanceof Uint8Array

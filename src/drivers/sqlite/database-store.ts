@@ -158,13 +158,22 @@ export class DatabaseStore {
     })
   }
 
-  /** One transaction for all, an outcome for each. `at` is the wall clock for what is parked. */
-  land(batches: readonly LandBatch[], at: number): (LandResult | SpillwayError)[] {
+  /**
+   * One transaction for all, an outcome for each; an error is the outcome of its batch alone where batches went
+   * by themselves. `at` is the wall clock for what is parked.
+   */
+  land(batches: readonly LandBatch[], at: number): (LandResult | Error)[] {
     if (batches.length > 1) {
       const together = this.#landTogether(batches, at)
       if (together !== undefined) return together
     }
-    return batches.map((batch) => this.#landAlone(batch, at))
+    return batches.map((batch) => {
+      try {
+        return this.#landAlone(batch, at)
+      } catch (error) {
+        return error as Error
+      }
+    })
   }
 
   retry(

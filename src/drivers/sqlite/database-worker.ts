@@ -5,9 +5,11 @@
  * another process's lock does not stop reads (in WAL mode no writer stands in a reader's way).
  */
 import { SpillwayError, isSpillwayError } from '../../errors.ts'
-import type { LandBatch } from '../../ports/database.ts'
+import type { LandBatch, LandResult } from '../../ports/database.ts'
 import { SqliteError, openSqlite } from '../../runtime/sqlite.ts'
 import type { SqliteConnection } from '../../runtime/sqlite.ts'
+import { packError } from '../../runtime/worker-error.ts'
+import type { PackedError } from '../../runtime/worker-error.ts'
 import { serveWorker } from '../../runtime/worker.ts'
 import { failureOf, unavailable } from './database-failures.ts'
 import { prepareTables } from './database-prepare.ts'
@@ -29,6 +31,8 @@ export interface PackedBatch extends Omit<LandBatch, 'rows' | 'history' | 'park'
   readonly causes: readonly string[]
   readonly frames: readonly LandBatch['park'][number]['frame'][]
 }
+
+export type PackedLanding = { readonly result: LandResult } | { readonly error: PackedError }
 
 /** Pages of 4 KiB after which a commit copies the log back into the file; SQLite's own default is 1,000. */
 const CHECKPOINT_PAGES = 4_000
@@ -60,6 +64,15 @@ class Holder {
     return this.#guard(() => {
       this.#store ??= new DatabaseStore(this.#open(), this.#specs.map(specFrom), this.#init)
       return act(this.#store)
+    })
+  }
+
+  /** Each batch has its own outcome, so errors travel as data. */
+  land(batches: readonly LandBatch[], at: number): PackedLanding[] {
+    return this.use((store) => store.land(batches, at)).map((outcome) => {
+      if (!(outcome instanceof Error)) return { result: outcome }
+      if (mayBeBroken(outcome)) this.#drop()
+      return { error: packError(unavailable(this.#init.path, outcome)) }
     })
   }
 
@@ -145,7 +158,7 @@ serveWorker((given) => {
       return { value: { position, held: packed }, transfer: [packed.values.bytes.buffer] }
     },
     land: ({ batches, at }: { batches: PackedBatch[]; at: number }) =>
-      holder.use((store) => store.land(batches.map(unpackBatch), at)),
+      holder.land(batches.map(unpackBatch), at),
     forgetRefused: ({ partition, upTo }) => holder.use((store) => store.forgetRefused(partition, upTo)),
     listParked: ({ collection, after, limit }) =>
       holder.use((store) => store.listParked(collection, after, limit)),

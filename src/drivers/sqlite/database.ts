@@ -10,11 +10,12 @@ import { Coalescer } from '../../kit/coalescer.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { AGE_MAX } from '../../model/fold.ts'
 import type { Database, DatabaseRead, LandBatch, LandResult, ScannedRow } from '../../ports/database.ts'
+import { unpackError } from '../../runtime/worker-error.ts'
 import { specData } from './database-store.ts'
 import { DatabaseThread } from './database-thread.ts'
 import { packRows, unpackHeld, unpackValue } from './database-wire.ts'
 import type { PackedHeld, PackedRows, PackedValues } from './database-wire.ts'
-import type { PackedBatch } from './database-worker.ts'
+import type { PackedBatch, PackedLanding } from './database-worker.ts'
 
 export interface SqliteDatabaseOptions {
   /** The file; created if missing, its folder is not. */
@@ -115,7 +116,8 @@ async function land(
 ): Promise<(LandResult | Error)[]> {
   const packed = batches.map(packBatch)
   const transfer = packed.flatMap((batch) => [batch.rows, batch.history, batch.park].map(bufferOf))
-  return lander.call('land', { batches: packed, at }, transfer)
+  const outcomes = await lander.call<PackedLanding[]>('land', { batches: packed, at }, transfer)
+  return outcomes.map((one) => ('error' in one ? unpackError(one.error) : one.result))
 }
 
 function bufferOf(rows: PackedRows): ArrayBuffer {

@@ -3,12 +3,17 @@ import { sqliteFile } from './sqlite-file.ts'
 
 const POISON = `WHEN instr(NEW.value, CAST('poison' AS BLOB)) BEGIN SELECT RAISE(ABORT, 'poison is not accepted'); END`
 
+const TABLES = ['position', 'void', 'seal', 'refused', 'parked', 'records', 'records_history']
+
 databaseSuite('SQLite', {
   async open({ tables, partitions, ageMax, parkedMax }) {
     const file = await sqliteFile({ ageMax, parkedMax })
     await file.database.prepare(tables, partitions)
-    file.other.exec(`CREATE TRIGGER no_poison BEFORE INSERT ON spillway_records ${POISON};
-      CREATE TRIGGER no_poison_history BEFORE INSERT ON spillway_records_history ${POISON}`)
+    const { other } = file
+    const refusePoison = (): void =>
+      other.exec(`CREATE TRIGGER IF NOT EXISTS no_poison BEFORE INSERT ON spillway_records ${POISON};
+        CREATE TRIGGER IF NOT EXISTS no_poison_history BEFORE INSERT ON spillway_records_history ${POISON}`)
+    refusePoison()
     return {
       database: file.database,
       acceptPoison: async () => file.other.exec('DROP TRIGGER no_poison; DROP TRIGGER no_poison_history'),
@@ -20,6 +25,10 @@ databaseSuite('SQLite', {
           )
           .all(collection, key)
           .map((row) => ({ version: Number(row.version), deleted: row.deleted === 1 })),
+      async reset() {
+        for (const table of TABLES) other.exec(`DELETE FROM spillway_${table}`)
+        refusePoison()
+      },
       close: () => file.close(),
     }
   },

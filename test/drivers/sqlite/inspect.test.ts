@@ -1,8 +1,12 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isSpillwayError } from '../../../src/errors.ts'
 import { compileTable } from '../../../src/model/table.ts'
 import type { TableOptions } from '../../../src/model/table.ts'
 import { planDdl, prepareTables } from '../../../src/drivers/sqlite/database-prepare.ts'
+import { sqliteDdl } from '../../../src/drivers/sqlite/ddl-plan.ts'
 import { ddlFor } from '../../../src/drivers/sqlite/ddl.ts'
 import { affinityOf, inspect } from '../../../src/drivers/sqlite/inspect.ts'
 import { openSqlite } from '../../../src/runtime/sqlite.ts'
@@ -198,4 +202,51 @@ test.each([
   const text = expected === 'text' || expected === 'none' ? 'text' : 'real'
   const number = expected === 'text' ? 'text' : expected === 'real' ? 'real' : 'integer'
   expect(kinds).toEqual([text, number, 'blob'])
+})
+
+describe('ddl for a file', () => {
+  const spec = compileTable('forms', { table: FORM, history: true })
+  let folder: string
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'spillway-ddl-'))
+  })
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('says what is missing and writes nothing, until it is applied', () => {
+    const path = join(folder, 'app.db')
+    const planned = sqliteDdl(path, [spec], false)
+    expect(planned.statements.join('\n')).toMatch(
+      /spillway_position[^]*CREATE TABLE "form" [^]*CREATE TABLE "form_history"/,
+    )
+    expect(existsSync(path)).toBe(false)
+    expect(sqliteDdl(path, [spec], true)).toEqual(planned)
+    expect(sqliteDdl(path, [spec], true)).toEqual({ statements: [], problems: [] })
+    expect(sqliteDdl(path, [spec], false)).toEqual({ statements: [], problems: [] })
+  })
+
+  test('a table that the user has gets the columns that it lacks, and what it cannot solve is told', () => {
+    const path = join(folder, 'app.db')
+    const own = openSqlite(path)
+    own.exec(`CREATE TABLE form (school INTEGER, candidate TEXT COLLATE NOCASE, total TEXT, PRIMARY KEY (school, candidate));
+      INSERT INTO form VALUES (1, 'a', '1.50')`)
+    const { statements, problems: told } = sqliteDdl(path, [compileTable('forms', { table: FORM })], true)
+    expect(statements.slice(-2)).toEqual([
+      'ALTER TABLE "form" ADD COLUMN "born" TEXT',
+      'ALTER TABLE "form" ADD COLUMN "spillway_version" INTEGER NOT NULL DEFAULT 1',
+    ])
+    expect(told).toEqual([
+      expect.stringMatching(/Table "form": key column "candidate" compares with NOCASE.* Fix: /),
+    ])
+    expect(own.prepare('SELECT * FROM form').get()).toMatchObject({ total: '1.50', spillway_version: 1 })
+    own.close()
+  })
+
+  test('a file that is no database is refused', () => {
+    const path = join(folder, 'text.db')
+    writeFileSync(path, 'no database at all, '.repeat(100))
+    expect(problemOf(() => sqliteDdl(path, [], false))).toMatch(/not a SQLite database/)
+  })
 })

@@ -174,8 +174,8 @@ function child(
   ...below: string[]
 ): { process: ChildProcess; ask(command: string): Promise<string> } {
   const script = join(import.meta.dirname, 'outage-child.ts')
-  const [command = '', ...args] = [...below, process.execPath, script, join(folder, 'app.db')]
-  const started = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [program = '', ...args] = [...below, process.execPath, script, join(folder, 'app.db')]
+  const started = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   cleanups.push(async () => {
     if (started.exitCode === null && started.signalCode === null) {
       const exited = once(started, 'exit')
