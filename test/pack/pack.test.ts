@@ -152,7 +152,7 @@ describe.each(runtimes)('installed, on %s', (runtime) => {
       'version',
     )
     expect(code).toBe(0)
-    expect(out).toContain(version)
+    expect(out).toContain(`${version} (${runtime} `)
   })
 
   test('a program of a few lines journals, lands and reads back a record', () => {
@@ -186,8 +186,7 @@ console.log(JSON.stringify({ landed, record, version: receipt.version }))
   })
 
   test('spillway demo ends well', () => {
-    const command = join(packed.folder, 'node_modules', '.bin', 'spillway')
-    const { code, out, err } = packed.run(runtime, command, 'demo')
+    const { code, out, err } = packed.spillway(runtime, 'demo')
     expect(code, `${out}${err}`).toBe(0)
   }, 120_000)
 })

@@ -26,6 +26,8 @@ export type PackedPackage = {
   /** Where the package itself lies in there. */
   packageFolder: string
   run: (runtime: Runtime, ...args: string[]) => Ran
+  /** The `spillway` command as a user types it: through npx, or through Bun's own. */
+  spillway: (runtime: Runtime, ...args: string[]) => Ran
   write: (file: string, text: string) => string
   remove: () => void
 }
@@ -119,6 +121,10 @@ export const packAndInstall = (): PackedPackage => {
         runtime === 'node'
           ? run(process.execPath, args, folder)
           : run(bunPath() ?? 'bun', ['--bun', ...args], folder),
+      spillway: (runtime, ...args) =>
+        runtime === 'node'
+          ? run(onPath('npx') ?? 'npx', ['--no-install', 'spillway', ...args], folder)
+          : run(bunPath() ?? 'bun', ['--bun', 'x', '--no-install', 'spillway', ...args], folder),
       write: (file, text) => {
         writeFileSync(join(folder, file), text)
         return join(folder, file)
