@@ -37,33 +37,115 @@ interface CatalogueRow {
 }
 
 export const ERRORS = {
-  invalid: { status: 400, kind: 'fix-the-call', meaning: 'The request, key, value or option breaks a stated rule.' },
-  unauthenticated: { status: 401, kind: 'fix-the-call', meaning: 'A bearer token is required and was missing or wrong.' },
-  forbidden: { status: 403, kind: 'fix-the-call', meaning: 'The token is good, but this call is not allowed to it.' },
-  'not-found': { status: 404, kind: 'missing', meaning: 'No such record, collection, route or parked write.' },
-  void: { status: 404, kind: 'missing', meaning: 'The settled entry never counted and never will; it is safe to send the write again.' },
+  invalid: {
+    status: 400,
+    kind: 'fix-the-call',
+    meaning: 'The request, key, value or option breaks a stated rule.',
+  },
+  unauthenticated: {
+    status: 401,
+    kind: 'fix-the-call',
+    meaning: 'A bearer token is required and was missing or wrong.',
+  },
+  forbidden: {
+    status: 403,
+    kind: 'fix-the-call',
+    meaning: 'The token is good, but this call is not allowed to it.',
+  },
+  'not-found': {
+    status: 404,
+    kind: 'missing',
+    meaning: 'No such record, collection, route or parked write.',
+  },
+  void: {
+    status: 404,
+    kind: 'missing',
+    meaning: 'The settled entry never counted and never will; it is safe to send the write again.',
+  },
   'unknown-item': { status: 404, kind: 'missing', meaning: 'No such quota item.' },
-  'not-granted': { status: 404, kind: 'missing', meaning: 'This idempotency key has no grant, and is closed now.' },
-  'method-not-allowed': { status: 405, kind: 'fix-the-call', meaning: 'The path exists, the method does not.' },
-  sealed: { status: 409, kind: 'conflict', meaning: 'The collection was sealed before this write in journal order.' },
-  parked: { status: 409, kind: 'conflict', meaning: 'The database does not accept this write as data; it is set aside by key and version.' },
+  'not-granted': {
+    status: 404,
+    kind: 'missing',
+    meaning: 'This idempotency key has no grant, and is closed now.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    kind: 'fix-the-call',
+    meaning: 'The path exists, the method does not.',
+  },
+  sealed: {
+    status: 409,
+    kind: 'conflict',
+    meaning: 'The collection was sealed before this write in journal order.',
+  },
+  parked: {
+    status: 409,
+    kind: 'conflict',
+    meaning: 'The database does not accept this write as data; it is set aside by key and version.',
+  },
   'sold-out': { status: 409, kind: 'conflict', meaning: 'Not enough units are left.' },
-  'buyer-limit': { status: 409, kind: 'conflict', meaning: 'This buyer has all the units that one buyer may have.' },
+  'buyer-limit': {
+    status: 409,
+    kind: 'conflict',
+    meaning: 'This buyer has all the units that one buyer may have.',
+  },
   'hold-expired': { status: 409, kind: 'conflict', meaning: 'The hold ended at its deadline.' },
   'hold-cancelled': { status: 409, kind: 'conflict', meaning: 'The hold was cancelled.' },
   'hold-confirmed': { status: 409, kind: 'conflict', meaning: 'The hold is an order already.' },
-  'version-mismatch': { status: 412, kind: 'conflict', meaning: 'The condition on the version did not hold in journal order; nothing was changed.' },
+  'version-mismatch': {
+    status: 412,
+    kind: 'conflict',
+    meaning: 'The condition on the version did not hold in journal order; nothing was changed.',
+  },
   'too-large': { status: 413, kind: 'fix-the-call', meaning: 'The value or body is above the stated bound.' },
   'unsupported-media-type': { status: 415, kind: 'fix-the-call', meaning: 'Only application/json is taken.' },
-  'idempotency-conflict': { status: 422, kind: 'fix-the-call', meaning: 'This idempotency key was used with another body.' },
-  overloaded: { status: 429, kind: 'over-limit', meaning: 'A stated bound is reached (the detail names it); nothing has happened.', retryAfterSeconds: 1 },
-  'outcome-unknown': { status: 503, kind: 'unknown', meaning: 'The write may or may not count; settle its entry to learn which.', retryAfterSeconds: 1 },
-  unavailable: { status: 503, kind: 'retry', meaning: 'A store that this call needs does not answer; nothing has happened.', retryAfterSeconds: 1 },
-  'catching-up': { status: 503, kind: 'retry', meaning: 'The front has not reached the position that this call needs.', retryAfterSeconds: 1 },
+  'idempotency-conflict': {
+    status: 422,
+    kind: 'fix-the-call',
+    meaning: 'This idempotency key was used with another body.',
+  },
+  overloaded: {
+    status: 429,
+    kind: 'over-limit',
+    meaning: 'A stated bound is reached (the detail names it); nothing has happened.',
+    retryAfterSeconds: 1,
+  },
+  'outcome-unknown': {
+    status: 503,
+    kind: 'unknown',
+    meaning: 'The write may or may not count; settle its entry to learn which.',
+    retryAfterSeconds: 1,
+  },
+  unavailable: {
+    status: 503,
+    kind: 'retry',
+    meaning: 'A store that this call needs does not answer; nothing has happened.',
+    retryAfterSeconds: 1,
+  },
+  'catching-up': {
+    status: 503,
+    kind: 'retry',
+    meaning: 'The front has not reached the position that this call needs.',
+    retryAfterSeconds: 1,
+  },
   recovering: { status: 503, kind: 'retry', meaning: 'A store is being rebuilt.', retryAfterSeconds: 1 },
-  fenced: { status: 503, kind: 'retry', meaning: 'This process speaks for an older generation and must open again.', retryAfterSeconds: 1 },
-  'journal-mismatch': { status: 503, kind: 'operator', meaning: 'Journal and database do not belong together; nothing is skipped, an operator decides.' },
-  closed: { status: 503, kind: 'closed', meaning: 'This process is ending; nothing has happened.', retryAfterSeconds: 1 },
+  fenced: {
+    status: 503,
+    kind: 'retry',
+    meaning: 'This process speaks for an older generation and must open again.',
+    retryAfterSeconds: 1,
+  },
+  'journal-mismatch': {
+    status: 503,
+    kind: 'operator',
+    meaning: 'Journal and database do not belong together; nothing is skipped, an operator decides.',
+  },
+  closed: {
+    status: 503,
+    kind: 'closed',
+    meaning: 'This process is ending; nothing has happened.',
+    retryAfterSeconds: 1,
+  },
   internal: { status: 500, kind: 'bug', meaning: 'A broken invariant: a defect of Spillway.' },
 } as const satisfies Record<string, CatalogueRow>
 
@@ -111,5 +193,9 @@ export function isSpillwayError(error: unknown, code?: ErrorCode): error is Spil
 
 /** Stops on a broken invariant, in production too: going on would turn a defect into wrong data. */
 export function invariant(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new SpillwayError('internal', `${what}. This is a defect of Spillway: please report it with this text.`)
+  if (!condition)
+    throw new SpillwayError(
+      'internal',
+      `${what}. This is a defect of Spillway: please report it with this text.`,
+    )
 }

@@ -5,14 +5,32 @@
  */
 
 export const EVENTS = {
-  'store-unavailable': { level: 'warn', meaning: 'A store does not answer; it is tried again until it does.' },
+  'store-unavailable': {
+    level: 'warn',
+    meaning: 'A store does not answer; it is tried again until it does.',
+  },
   'store-back': { level: 'info', meaning: 'A store answers again.' },
-  'landing-moved': { level: 'warn', meaning: 'The database was not where this lander believed; it starts again from there.' },
+  'landing-moved': {
+    level: 'warn',
+    meaning: 'The database was not where this lander believed; it starts again from there.',
+  },
   'landing-stopped': { level: 'error', meaning: 'Landing of a partition stands still until somebody acts.' },
-  'write-parked': { level: 'warn', meaning: 'The database does not accept a write as data; it was set aside.' },
-  'row-newer': { level: 'error', meaning: 'A row was newer than the journal: something else writes this table.' },
-  'front-restarted': { level: 'warn', meaning: 'A partition of the front was missing or unusable and started again.' },
-  'generation-raised': { level: 'warn', meaning: 'A new generation began, because loss of journal entries could not be excluded.' },
+  'write-parked': {
+    level: 'warn',
+    meaning: 'The database does not accept a write as data; it was set aside.',
+  },
+  'row-newer': {
+    level: 'error',
+    meaning: 'A row was newer than the journal: something else writes this table.',
+  },
+  'front-restarted': {
+    level: 'warn',
+    meaning: 'A partition of the front was missing or unusable and started again.',
+  },
+  'generation-raised': {
+    level: 'warn',
+    meaning: 'A new generation began, because loss of journal entries could not be excluded.',
+  },
   'append-unknown': { level: 'warn', meaning: 'An append brought no answer; its entries are being settled.' },
   'trim-failed': { level: 'warn', meaning: 'The journal could not be trimmed; it grows until it can.' },
 } as const satisfies Record<string, { level: 'info' | 'warn' | 'error'; meaning: string }>

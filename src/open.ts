@@ -32,7 +32,8 @@ import type { Journal } from './ports/journal.ts'
 const PARTITIONS = 16
 const FRONT_BYTES_MAX = 256 * 2 ** 20
 
-const PROMISE = 'Acknowledged writes survive kill -9 and power loss of this machine; they may not survive the loss of its disk.'
+const PROMISE =
+  'Acknowledged writes survive kill -9 and power loss of this machine; they may not survive the loss of its disk.'
 
 /**
  * Opens a tier. Missing files and tables are made. Rejects with `invalid` (options, tables), `unavailable` (a store
@@ -101,7 +102,10 @@ export interface DdlPlan {
  * executed in one transaction; without it nothing is written. Rejects like `open`; nothing else may have the stores
  * open.
  */
-export async function ddl(options: TierOptions, { apply = false }: { readonly apply?: boolean } = {}): Promise<DdlPlan> {
+export async function ddl(
+  options: TierOptions,
+  { apply = false }: { readonly apply?: boolean } = {},
+): Promise<DdlPlan> {
   checkTierOptions(options)
   const paths = embeddedPaths(options)
   const tables = compile(options).map((one) => one.table)
@@ -118,7 +122,10 @@ export async function ddl(options: TierOptions, { apply = false }: { readonly ap
 
 function embeddedPaths(options: TierOptions): { journal: string; database: string } {
   if (options.front !== 'memory:') throw notYet('front', options.front, 'memory:')
-  return { journal: sqlitePath('journal', options.journal), database: sqlitePath('database', options.database) }
+  return {
+    journal: sqlitePath('journal', options.journal),
+    database: sqlitePath('database', options.database),
+  }
 }
 
 function sqlitePath(name: string, url: string): string {

@@ -41,7 +41,9 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
 
   const call = async (items: LaneItem[]): Promise<readonly (Appended | Error)[]> => {
     const grouped = groupByPartition(items)
-    const proofs = new Map([...grouped.keys()].map((partition) => [partition, at(partitions, partition).gate.begin()]))
+    const proofs = new Map(
+      [...grouped.keys()].map((partition) => [partition, at(partitions, partition).gate.begin()]),
+    )
     const appends: JournalAppend[] = [...grouped].map(([partition, indexes]) => ({
       partition,
       entries: indexes.map((index) => (items[index] as LaneItem).entry),
@@ -92,14 +94,18 @@ async function takeOwn(
     failure = error
   }
   if (placed.length === stored.length) {
-    for (let n = 0; n < indexes.length; n += 1) results[indexes[n] as number] = { placed: placed[n] as PlacedEntry, proof }
+    for (let n = 0; n < indexes.length; n += 1)
+      results[indexes[n] as number] = { placed: placed[n] as PlacedEntry, proof }
     return
   }
   // Durable for certain, but this process could not read up to it: whoever asks has to settle it.
   const byOffset = new Map(placed.map((one) => [one.offset, one]))
   indexes.forEach((index, n) => {
     const found = byOffset.get((stored[n] as StoredEntry).offset)
-    results[index] = found === undefined ? new AppendUnknown('The entry could not be read back', { cause: failure }) : { placed: found, proof }
+    results[index] =
+      found === undefined
+        ? new AppendUnknown('The entry could not be read back', { cause: failure })
+        : { placed: found, proof }
   })
 }
 

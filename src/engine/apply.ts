@@ -72,7 +72,12 @@ export class Applier {
   constructor(options: ApplierOptions) {
     this.#options = options
     const { clock, random, settings } = options.context
-    this.#backoff = new Backoff({ clock, random, baseMs: settings.retryBaseMs, pauseMsMax: settings.retryMsMax })
+    this.#backoff = new Backoff({
+      clock,
+      random,
+      baseMs: settings.retryBaseMs,
+      pauseMsMax: settings.retryMsMax,
+    })
   }
 
   /** Where the front is known to stand; undefined before its first answer. */
@@ -147,7 +152,11 @@ export class Applier {
         } catch (error) {
           if (this.#stop.signal.aborted) return
           if (this.#backoff.failures === 2) {
-            this.#options.context.report({ name: 'store-unavailable', partition: this.#options.partition, error })
+            this.#options.context.report({
+              name: 'store-unavailable',
+              partition: this.#options.partition,
+              error,
+            })
           }
           if (!isSpillwayError(error, 'unavailable')) this.#seen = undefined
           if (isSpillwayError(error, 'journal-mismatch')) this.#proven = false
@@ -180,7 +189,14 @@ export class Applier {
     }
     const to = tail.markOf(last)
     const sent = gate.through
-    const result = await front.apply({ partition, identity: seen.identity, from, to, entries, drop: this.#drop })
+    const result = await front.apply({
+      partition,
+      identity: seen.identity,
+      from,
+      to,
+      entries,
+      drop: this.#drop,
+    })
     await this.#took(result, entries, sent)
     return true
   }
@@ -227,12 +243,18 @@ export class Applier {
       this.#drop = await context.database.snapshot(partition).then(dropOf)
       return
     }
-    const rows = result.missing.map((ref, index) => ({ ...ref, held: read.held[index] ?? { version: 0 as Position, value: undefined } }))
+    const rows = result.missing.map((ref, index) => ({
+      ...ref,
+      held: read.held[index] ?? { version: 0 as Position, value: undefined },
+    }))
     const sent = gate.through
     const filled = await front.fill(partition, result.seen.identity, read.position, rows)
     this.#saw(filled.seen, sent)
     if (filled.held.some((held) => held === undefined)) {
-      throw new SpillwayError('unavailable', `The database is behind what the front of partition ${partition} released; it catches up by landing.`)
+      throw new SpillwayError(
+        'unavailable',
+        `The database is behind what the front of partition ${partition} released; it catches up by landing.`,
+      )
     }
   }
 
@@ -285,7 +307,8 @@ export class Applier {
     const drop = this.#drop
     if (drop === undefined || found === undefined) return { kind: 'forgotten' }
     if (drop.refused.includes(entry.first)) return MISMATCH
-    if (entry.entry.kind === 'write' && isConditional(entry.entry) && entry.first <= drop.refusedFrom) return { kind: 'forgotten' }
+    if (entry.entry.kind === 'write' && isConditional(entry.entry) && entry.first <= drop.refusedFrom)
+      return { kind: 'forgotten' }
     return APPLIED
   }
 
@@ -296,7 +319,10 @@ export class Applier {
     const passed = this.#waiting.filter((waiting) => waiting.placed.last <= through)
     if (passed.length === 0) return
     const { front, partition, tail } = this.#options
-    const answer = await front.refused(partition, passed.map((waiting) => waiting.placed.first))
+    const answer = await front.refused(
+      partition,
+      passed.map((waiting) => waiting.placed.first),
+    )
     const reached = answer.seen.mark?.position
     const same = answer.seen.identity === seen.identity
     for (const [index, waiting] of passed.entries()) {
@@ -335,6 +361,10 @@ export class Applier {
   }
 }
 
-export function dropOf(snapshot: { readonly mark: Mark; readonly refused: readonly Position[]; readonly refusedFrom: Position }): DropUpTo {
+export function dropOf(snapshot: {
+  readonly mark: Mark
+  readonly refused: readonly Position[]
+  readonly refusedFrom: Position
+}): DropUpTo {
   return { position: snapshot.mark.position, refused: snapshot.refused, refusedFrom: snapshot.refusedFrom }
 }

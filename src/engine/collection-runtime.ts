@@ -55,11 +55,17 @@ export class CollectionRuntime {
     this.#thresholdBytes = options.compressionThresholdBytes ?? 4_096
     this.#valueBytesMax = options.valueBytesMax ?? VALUE_BYTES_MAX
     if (!(this.#valueBytesMax > 0 && this.#valueBytesMax <= VALUE_BYTES_CEILING)) {
-      throw new SpillwayError('invalid', `collections.${spec.name}.valueBytesMax must be from 1 to ${VALUE_BYTES_CEILING}.`)
+      throw new SpillwayError(
+        'invalid',
+        `collections.${spec.name}.valueBytesMax must be from 1 to ${VALUE_BYTES_CEILING}.`,
+      )
     }
     this.#partitions = partitions
     this.#nestingMax = nestingMax
-    this.#partitionBy = options.partitionBy === undefined ? undefined : compilePartitionBy(spec.name, options.partitionBy, options.table)
+    this.#partitionBy =
+      options.partitionBy === undefined
+        ? undefined
+        : compilePartitionBy(spec.name, options.partitionBy, options.table)
   }
 
   /** The partition of a key; the key must have been checked. */
@@ -70,9 +76,12 @@ export class CollectionRuntime {
 
   /** Rejects keys that could not come back unchanged with `invalid`. */
   checkKey(key: string): void {
-    if (typeof key !== 'string' || key.length === 0) throw new SpillwayError('invalid', 'A key must be a string of 1 to 512 bytes; this one is empty.')
-    if (key === '.' || key === '..') throw new SpillwayError('invalid', `The key ${JSON.stringify(key)} cannot be carried by URLs.`)
-    if (!isWellFormed(key)) throw new SpillwayError('invalid', 'The key has a lone surrogate, which UTF-8 cannot carry.')
+    if (typeof key !== 'string' || key.length === 0)
+      throw new SpillwayError('invalid', 'A key must be a string of 1 to 512 bytes; this one is empty.')
+    if (key === '.' || key === '..')
+      throw new SpillwayError('invalid', `The key ${JSON.stringify(key)} cannot be carried by URLs.`)
+    if (!isWellFormed(key))
+      throw new SpillwayError('invalid', 'The key has a lone surrogate, which UTF-8 cannot carry.')
     if (key.length > KEY_BYTES_MAX || (key.length * 3 > KEY_BYTES_MAX && utf8Length(key) > KEY_BYTES_MAX)) {
       throw new SpillwayError('invalid', `The key is longer than ${KEY_BYTES_MAX} bytes of UTF-8.`)
     }
@@ -85,13 +94,20 @@ export class CollectionRuntime {
     try {
       text = JSON.stringify(given)
     } catch (error) {
-      throw new SpillwayError('invalid', `The value cannot be written as JSON: ${(error as Error).message}`, { cause: error })
+      throw new SpillwayError('invalid', `The value cannot be written as JSON: ${(error as Error).message}`, {
+        cause: error,
+      })
     }
-    if (text === undefined) throw new SpillwayError('invalid', `A value of type ${typeof given} cannot be written as JSON; use delete to remove a record.`)
+    if (text === undefined)
+      throw new SpillwayError(
+        'invalid',
+        `A value of type ${typeof given} cannot be written as JSON; use delete to remove a record.`,
+      )
     const json = encodeUtf8(text)
     this.#checkSize(json)
     checkNesting(json, this.#nestingMax)
-    if (this.#schema !== undefined || this.table.mapped !== undefined) await this.#validate(key, JSON.parse(text))
+    if (this.#schema !== undefined || this.table.mapped !== undefined)
+      await this.#validate(key, JSON.parse(text))
     return compress(json, { codec: this.#codec, thresholdBytes: this.#thresholdBytes }) as Value
   }
 
@@ -106,15 +122,25 @@ export class CollectionRuntime {
 
   #checkSize(json: Uint8Array): void {
     if (json.byteLength <= this.#valueBytesMax) return
-    throw new SpillwayError('too-large', `The value has ${json.byteLength} bytes; ${this.name} takes at most ${this.#valueBytesMax} (valueBytesMax).`)
+    throw new SpillwayError(
+      'too-large',
+      `The value has ${json.byteLength} bytes; ${this.name} takes at most ${this.#valueBytesMax} (valueBytesMax).`,
+    )
   }
 
   async #validate(key: string, value: unknown): Promise<void> {
     if (this.#schema !== undefined) {
       const result = await this.#schema['~standard'].validate(value)
-      if (result.issues !== undefined) throw new SpillwayError('invalid', `The value does not fit the schema of ${this.name}: ${describe(result.issues)}`)
+      if (result.issues !== undefined)
+        throw new SpillwayError(
+          'invalid',
+          `The value does not fit the schema of ${this.name}: ${describe(result.issues)}`,
+        )
       if (result.value !== value && JSON.stringify(result.value) !== JSON.stringify(value)) {
-        throw new SpillwayError('invalid', `The schema of ${this.name} changes values (a default, a coercion); what is kept must be what was sent. Use a schema that only checks.`)
+        throw new SpillwayError(
+          'invalid',
+          `The schema of ${this.name} changes values (a default, a coercion); what is kept must be what was sent. Use a schema that only checks.`,
+        )
       }
     }
     if (this.table.mapped !== undefined) checkValue(this.table, key, value)
@@ -137,13 +163,17 @@ export function parseJson(json: Uint8Array): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new SpillwayError('invalid', `The value is not valid JSON: ${(error as Error).message}`, { cause: error })
+    throw new SpillwayError('invalid', `The value is not valid JSON: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }
 
 function describe(issues: readonly StandardSchemaV1.Issue[]): string {
   const shown = issues.slice(0, 5).map((issue) => {
-    const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+    const path = (issue.path ?? [])
+      .map((part) => String(typeof part === 'object' ? part.key : part))
+      .join('.')
     return path === '' ? issue.message : `${path}: ${issue.message}`
   })
   return shown.join('; ') + (issues.length > shown.length ? `; and ${issues.length - shown.length} more` : '')
@@ -154,12 +184,20 @@ type PartitionBy = (key: string) => string
 /** `'{school}'` of the key template `'{school}/{candidate}'`: the named parts of the key, joined. */
 function compilePartitionBy(name: string, text: string, table: TableOptions | undefined): PartitionBy {
   const where = `collections.${name}.partitionBy`
-  if (table === undefined) throw new SpillwayError('invalid', `${where} names parts of the key, so that the collection needs a table with a key template.`)
+  if (table === undefined)
+    throw new SpillwayError(
+      'invalid',
+      `${where} names parts of the key, so that the collection needs a table with a key template.`,
+    )
   const keyTemplate = compileKeyTemplate(table.key, `collections.${name}.table.key`)
   const wanted = compileKeyTemplate(text, where)
   const indexes = wanted.fields.map((field) => {
     const index = keyTemplate.fields.indexOf(field)
-    if (index < 0) throw new SpillwayError('invalid', `${where} names {${field}}, which is not in the key template ${table.key}.`)
+    if (index < 0)
+      throw new SpillwayError(
+        'invalid',
+        `${where} names {${field}}, which is not in the key template ${table.key}.`,
+      )
     return index
   })
   return (key) => partsOf(keyTemplate, key, indexes)

@@ -35,7 +35,12 @@ import type { LedgerTotals } from './tier.ts'
 import type { Written } from './write-path.ts'
 
 export type Stores =
-  | { readonly kind: 'separate'; readonly front: Front; readonly journal: Journal; readonly database: Database }
+  | {
+      readonly kind: 'separate'
+      readonly front: Front
+      readonly journal: Journal
+      readonly database: Database
+    }
   | { readonly kind: 'fused'; readonly fused: FusedFront; readonly database: Database }
 
 export interface EngineOptions {
@@ -90,7 +95,14 @@ export class Engine {
     await stores.database.prepare(options.tables, partitions)
     const shape =
       stores.kind === 'separate'
-        ? await openSeparateShape({ context, front: stores.front, journal: stores.journal, acceptLoss: options.acceptLoss ?? false, lands, hasHistory })
+        ? await openSeparateShape({
+            context,
+            front: stores.front,
+            journal: stores.journal,
+            acceptLoss: options.acceptLoss ?? false,
+            lands,
+            hasHistory,
+          })
         : await openFusedShape({ context, fused: stores.fused, lands, hasHistory })
     const alone = stores.kind === 'separate' && stores.journal.exclusive
     return new Engine(context, shape, lands, alone)
@@ -136,7 +148,10 @@ export class Engine {
     const bytes = memoryOf(writes)
     if (!shape.front.reserve(bytes)) {
       const { bytesMax } = shape.front.usage()
-      throw new SpillwayError('overloaded', `The front is full of writes that have not landed (frontBytesMax = ${bytesMax}); retry when landing has caught up.`)
+      throw new SpillwayError(
+        'overloaded',
+        `The front is full of writes that have not landed (frontBytesMax = ${bytesMax}); retry when landing has caught up.`,
+      )
     }
     try {
       return await this.#writeFilled(partition, writes, signal)
@@ -146,7 +161,11 @@ export class Engine {
   }
 
   /** Where the front judges as it appends, a condition may need a key that it lost meanwhile: fill and come back. */
-  async #writeFilled(partition: number, writes: readonly Write[], signal: AbortSignal | undefined): Promise<Written> {
+  async #writeFilled(
+    partition: number,
+    writes: readonly Write[],
+    signal: AbortSignal | undefined,
+  ): Promise<Written> {
     for (let attempt = 1; attempt <= FILLS_MAX; attempt += 1) {
       try {
         return await this.shape.writes.write({ partition, writes, signal })
@@ -155,7 +174,10 @@ export class Engine {
         await this.#reader.hold(partition, error.missing, { timeoutMs: this.context.settings.waitMs, signal })
       }
     }
-    throw new SpillwayError('unavailable', 'The front keeps losing the keys of this condition; nothing has happened, retry.')
+    throw new SpillwayError(
+      'unavailable',
+      'The front keeps losing the keys of this condition; nothing has happened, retry.',
+    )
   }
 
   /** Records in order; version 0 = absent. */
@@ -172,7 +194,10 @@ export class Engine {
   settle(entry: string): Promise<Settled & { readonly handle: EntryHandle }> {
     const handle = parseHandle(entry)
     if (handle.partition >= this.partitions) {
-      throw new SpillwayError('invalid', `The handle names partition ${handle.partition}, and there are ${this.partitions}: it is of another deployment.`)
+      throw new SpillwayError(
+        'invalid',
+        `The handle names partition ${handle.partition}, and there are ${this.partitions}: it is of another deployment.`,
+      )
     }
     return this.shape.settler.settle(handle).then((settled) => ({ ...settled, handle }))
   }
@@ -181,7 +206,9 @@ export class Engine {
   async seal(collection: string): Promise<readonly Position[]> {
     if (this.#closed) throw closedError()
     const placed = await Promise.all(
-      this.shape.partitions.map((_, partition) => this.shape.writes.control(partition, (id) => ({ kind: 'seal', id, collection }))),
+      this.shape.partitions.map((_, partition) =>
+        this.shape.writes.control(partition, (id) => ({ kind: 'seal', id, collection })),
+      ),
     )
     await this.#bounded(this.context.settings.waitMs, undefined, (signal) =>
       Promise.all(placed.map((entry, partition) => this.#partition(partition).reached(entry.last, signal))),
@@ -190,14 +217,25 @@ export class Engine {
   }
 
   /** Waits until the front has it; the stage reached at the deadline. */
-  async visible(partition: number, position: Position, timeoutMs: number, signal?: AbortSignal): Promise<WaitStage> {
+  async visible(
+    partition: number,
+    position: Position,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<WaitStage> {
     const one = this.#partition(partition)
     const reached = await this.#within(timeoutMs, signal, (until) => one.reached(position, until))
     return reached ? 'visible' : 'journaled'
   }
 
   /** Waits until the database has it. Rejects with `parked` when it is set aside there. */
-  async landed(partition: number, ref: RecordRef, position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  async landed(
+    partition: number,
+    ref: RecordRef,
+    position: Position,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     const { landed, lander } = this.#partition(partition)
     if (this.#lands) lander.wake()
     const reached = await this.#within(timeoutMs, signal, (until) => landed.reached(position, until))
@@ -205,7 +243,10 @@ export class Engine {
     if (landed.counts.parked === 0) return true
     const parked = await asked(this.context.database.parked.get(ref))
     if (parked?.version !== position) return true
-    throw new SpillwayError('parked', `The database does not accept version ${position} of ${ref.collection}/${ref.key}: ${parked.cause}. See \`spillway parked\`.`)
+    throw new SpillwayError(
+      'parked',
+      `The database does not accept version ${position} of ${ref.collection}/${ref.key}: ${parked.cause}. See \`spillway parked\`.`,
+    )
   }
 
   /** Makes the front forget a landed key. Waits for its landing; `catching-up` when that takes too long. */
@@ -215,7 +256,8 @@ export class Engine {
       for (;;) {
         await one.landed.reached(one.end, until)
         const seen = await asked(this.shape.front.state(partition))
-        if (await asked(this.shape.front.invalidate(partition, seen.identity, ref, one.landed.position))) return
+        if (await asked(this.shape.front.invalidate(partition, seen.identity, ref, one.landed.position)))
+          return
         until.throwIfAborted()
         await this.context.clock.sleep(this.context.settings.retryBaseMs, until)
       }
@@ -227,15 +269,26 @@ export class Engine {
     if (this.#closed) throw closedError()
     const { clock, settings } = this.context
     const usage = await asked(this.shape.journal.usage())
-    if (usage.bytes + JOURNAL_ROOM_BYTES > usage.bytesMax) throw new SpillwayError('overloaded', `The journal is full (journalBytesMax = ${usage.bytesMax}); it shrinks as writes land.`)
+    if (usage.bytes + JOURNAL_ROOM_BYTES > usage.bytesMax)
+      throw new SpillwayError(
+        'overloaded',
+        `The journal is full (journalBytesMax = ${usage.bytesMax}); it shrinks as writes land.`,
+      )
     if (!this.shape.front.reserve(WRITE_OVERHEAD_BYTES)) {
-      throw new SpillwayError('overloaded', `The front is full of writes that have not landed (frontBytesMax = ${this.shape.front.usage().bytesMax}).`)
+      throw new SpillwayError(
+        'overloaded',
+        `The front is full of writes that have not landed (frontBytesMax = ${this.shape.front.usage().bytesMax}).`,
+      )
     }
     this.shape.front.unreserve(WRITE_OVERHEAD_BYTES)
     const now = clock.monotonic()
     if (now - this.#readyAt < settings.confirmMs) return
     // A marker is a real append: nothing less shows that a write would be durable.
-    await withDeadline(clock, settings.waitMs, this.shape.writes.control(0, (id) => ({ kind: 'marker', id })))
+    await withDeadline(
+      clock,
+      settings.waitMs,
+      this.shape.writes.control(0, (id) => ({ kind: 'marker', id })),
+    )
     this.#readyAt = clock.monotonic()
   }
 
@@ -303,10 +356,19 @@ export class Engine {
   }
 
   /** True when the work was done in time, false at the deadline; other failures reject. */
-  async #within(timeoutMs: number, signal: AbortSignal | undefined, work: (until: AbortSignal) => Promise<unknown>): Promise<boolean> {
+  async #within(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    work: (until: AbortSignal) => Promise<unknown>,
+  ): Promise<boolean> {
     const deadline = new SpillwayError('catching-up', `Not reached within ${timeoutMs} ms.`)
     try {
-      await withDeadline(this.context.clock, timeoutMs, (until) => work(signal === undefined ? until : AbortSignal.any([until, signal])), () => deadline)
+      await withDeadline(
+        this.context.clock,
+        timeoutMs,
+        (until) => work(signal === undefined ? until : AbortSignal.any([until, signal])),
+        () => deadline,
+      )
       return true
     } catch (error) {
       if (error === deadline) return false
@@ -314,7 +376,11 @@ export class Engine {
     }
   }
 
-  async #bounded<T>(timeoutMs: number, signal: AbortSignal | undefined, work: (until: AbortSignal) => Promise<T>): Promise<T> {
+  async #bounded<T>(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    work: (until: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     return withDeadline(
       this.context.clock,
       timeoutMs,
@@ -328,13 +394,16 @@ export class Engine {
 export function asked<T>(call: Promise<T>): Promise<T> {
   return call.catch((error: unknown) => {
     if (isSpillwayError(error) && error.code !== 'outcome-unknown') throw error
-    throw new SpillwayError('unavailable', 'A store does not answer; nothing has happened, retry.', { cause: error })
+    throw new SpillwayError('unavailable', 'A store does not answer; nothing has happened, retry.', {
+      cause: error,
+    })
   })
 }
 
 function memoryOf(writes: readonly Write[]): number {
   let bytes = 0
-  for (const write of writes) bytes += WRITE_OVERHEAD_BYTES + write.key.length + (write.value?.bytes.byteLength ?? 0)
+  for (const write of writes)
+    bytes += WRITE_OVERHEAD_BYTES + write.key.length + (write.value?.bytes.byteLength ?? 0)
   return bytes
 }
 

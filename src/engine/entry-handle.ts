@@ -23,14 +23,24 @@ const PREFIX = 'e1.'
 
 export function formatHandle(handle: EntryHandle): string {
   const { partition, id, knownEnd, knownOffset, refs, conditional } = handle
-  const fields = [partition, id, knownEnd, knownOffset, conditional ? 1 : 0, ...refs.flatMap((ref) => [ref.collection, ref.key])]
+  const fields = [
+    partition,
+    id,
+    knownEnd,
+    knownOffset,
+    conditional ? 1 : 0,
+    ...refs.flatMap((ref) => [ref.collection, ref.key]),
+  ]
   return PREFIX + Buffer.from(JSON.stringify(fields)).toString('base64url')
 }
 
 /** Rejects with `invalid` what `formatHandle` did not make. */
 export function parseHandle(text: string): EntryHandle {
   const bad = (): SpillwayError =>
-    new SpillwayError('invalid', 'This is not an entry handle; pass the `entry` of an outcome-unknown answer unchanged.')
+    new SpillwayError(
+      'invalid',
+      'This is not an entry handle; pass the `entry` of an outcome-unknown answer unchanged.',
+    )
   if (!text.startsWith(PREFIX) || text.length > 8 * 2 ** 20) throw bad()
   let fields: unknown
   try {
@@ -40,7 +50,9 @@ export function parseHandle(text: string): EntryHandle {
   }
   if (!Array.isArray(fields)) throw bad()
   const [partition, id, knownEnd, knownOffset, conditional, ...names] = fields as unknown[]
-  const whole = [partition, knownEnd, knownOffset, conditional].every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)
+  const whole = [partition, knownEnd, knownOffset, conditional].every(
+    (n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0,
+  )
   const named = names.length >= 2 && names.length % 2 === 0 && names.every((name) => typeof name === 'string')
   if (!whole || !named || typeof id !== 'string' || id.length === 0 || id.length > 64) throw bad()
   const refs: RecordRef[] = []

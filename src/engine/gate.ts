@@ -45,7 +45,10 @@ export class Gate {
 
   get open(): boolean {
     if (this.#provenAt === undefined) return false
-    return this.#confirmMs === Number.POSITIVE_INFINITY || this.#clock.monotonic() - this.#provenAt <= this.#confirmMs
+    return (
+      this.#confirmMs === Number.POSITIVE_INFINITY ||
+      this.#clock.monotonic() - this.#provenAt <= this.#confirmMs
+    )
   }
 
   /** Age of the last proof in ms; Infinity when there is none. */

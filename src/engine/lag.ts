@@ -28,7 +28,8 @@ export class Lag {
     const at = this.#clock.monotonic()
     if (last !== undefined && (end <= last.end || at - last.at < SAMPLE_MS)) return
     this.#samples.push({ end, at })
-    if (this.#samples.length > SAMPLES_MAX) this.#samples = this.#samples.filter((_, index) => index % 2 === 0)
+    if (this.#samples.length > SAMPLES_MAX)
+      this.#samples = this.#samples.filter((_, index) => index % 2 === 0)
   }
 
   /** 0 when the database has reached `end`. */

@@ -146,9 +146,16 @@ export class Lander implements Loop {
         const before = rejected.size
         for (const one of result.rejects) rejected.set(one.version, one.cause)
         if (rejected.size > before) continue
-        throw new Error(`The database rejected the same rows of partition ${partition} twice: ${result.rejects[0]?.cause}`)
+        throw new Error(
+          `The database rejected the same rows of partition ${partition} twice: ${result.rejects[0]?.cause}`,
+        )
       }
-      if (result.kind === 'landed') return this.#advance({ mark: to, control, counts: countsAfter(fold.counts, plan, result.cleared) }, plan, result)
+      if (result.kind === 'landed')
+        return this.#advance(
+          { mark: to, control, counts: countsAfter(fold.counts, plan, result.cleared) },
+          plan,
+          result,
+        )
       if (result.kind === 'moved') return this.#reload()
       return this.#stand(result.bound, signal)
     }
@@ -169,7 +176,10 @@ export class Lander implements Loop {
   }
 
   /** Versions that decide conditions, as of exactly where this lander is; undefined: the database has moved. */
-  async #versions(fold: DatabaseFold, entries: readonly PlacedEntry[]): Promise<ReadonlyMap<string, Version> | undefined> {
+  async #versions(
+    fold: DatabaseFold,
+    entries: readonly PlacedEntry[],
+  ): Promise<ReadonlyMap<string, Version> | undefined> {
     const versions = new Map<string, Version>()
     if (this.#options.judged) return versions
     const refs = keysToJudge(entries)
@@ -196,9 +206,14 @@ export class Lander implements Loop {
     this.#stopped = undefined
     landed.note(fold.mark.position, fold.counts)
     for (const parked of plan.park) {
-      context.report({ name: 'write-parked', partition, detail: `${parked.collection}/${parked.key} version ${parked.version}: ${parked.cause}` })
+      context.report({
+        name: 'write-parked',
+        partition,
+        detail: `${parked.collection}/${parked.key} version ${parked.version}: ${parked.cause}`,
+      })
     }
-    for (const ref of result.newer) context.report({ name: 'row-newer', partition, detail: `${ref.collection}/${ref.key}` })
+    for (const ref of result.newer)
+      context.report({ name: 'row-newer', partition, detail: `${ref.collection}/${ref.key}` })
     onLanded(fold.mark, plan.refused.length)
   }
 

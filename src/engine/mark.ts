@@ -39,9 +39,16 @@ export async function markProblem(
  * A stale leader of a shared journal may know an older end. A marker's own offset is above every entry that was
  * there before, so an end below `offset` counts only once a marker came to stand there too.
  */
-async function infoUpTo(context: EngineContext, journal: ComparableJournal, partition: number, offset: number): ReturnType<JournalReader['info']> {
+async function infoUpTo(
+  context: EngineContext,
+  journal: ComparableJournal,
+  partition: number,
+  offset: number,
+): ReturnType<JournalReader['info']> {
   const info = await journal.info(partition)
   if (info.end >= offset || journal.append === undefined || journal.exclusive === true) return info
-  const [appended] = await journal.append([{ partition, entries: [{ kind: 'marker', id: context.random.id() }] }])
+  const [appended] = await journal.append([
+    { partition, entries: [{ kind: 'marker', id: context.random.id() }] },
+  ])
   return { ...info, end: Math.max(info.end, appended?.offsets[0] ?? 0) }
 }

@@ -28,17 +28,25 @@ export class ParkedWrites implements Parked {
     this.#locate = locate
   }
 
-  async list(options: { readonly collection?: string; readonly after?: string; readonly limit?: number } = {}): Promise<{ items: ParkedInfo[]; next: string | null }> {
+  async list(
+    options: { readonly collection?: string; readonly after?: string; readonly limit?: number } = {},
+  ): Promise<{ items: ParkedInfo[]; next: string | null }> {
     const limit = options.limit ?? 100
-    if (!(Number.isInteger(limit) && limit >= 1 && limit <= LIST_MAX)) throw new SpillwayError('invalid', `limit must be from 1 to ${LIST_MAX}.`)
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= LIST_MAX))
+      throw new SpillwayError('invalid', `limit must be from 1 to ${LIST_MAX}.`)
     const page = await asked(this.#engine.context.database.parked.list({ ...options, limit }))
     return { items: page.items.map((item) => infoOf(item)), next: page.next ?? null }
   }
 
-  async get(collection: string, key: string): Promise<(ParkedInfo & { readonly json: Uint8Array | undefined }) | undefined> {
+  async get(
+    collection: string,
+    key: string,
+  ): Promise<(ParkedInfo & { readonly json: Uint8Array | undefined }) | undefined> {
     this.#locate(collection, key)
     const item = await asked(this.#engine.context.database.parked.get({ collection, key }))
-    return item === undefined ? undefined : { ...infoOf(item), json: item.value === undefined ? undefined : jsonOf(item.value) }
+    return item === undefined
+      ? undefined
+      : { ...infoOf(item), json: item.value === undefined ? undefined : jsonOf(item.value) }
   }
 
   async retry(collection: string, key: string): Promise<Receipt> {
@@ -56,16 +64,27 @@ export class ParkedWrites implements Parked {
     )
     await this.#engine.refreshLanded(partition)
     const rejected = outcomes.find((outcome) => typeof outcome === 'object')
-    if (rejected !== undefined) throw new SpillwayError('parked', `Still not accepted by the database: ${(rejected as { rejected: string }).rejected}. Resolve it, or mend the table and retry.`)
+    if (rejected !== undefined)
+      throw new SpillwayError(
+        'parked',
+        `Still not accepted by the database: ${(rejected as { rejected: string }).rejected}. Resolve it, or mend the table and retry.`,
+      )
     return new EngineReceipt(this.#engine, partition, item, item.version, 'landed')
   }
 
-  async resolve(collection: string, key: string, how: { readonly with: 'delete' | 'table'; readonly version: number }): Promise<Receipt> {
+  async resolve(
+    collection: string,
+    key: string,
+    how: { readonly with: 'delete' | 'table'; readonly version: number },
+  ): Promise<Receipt> {
     const partition = this.#locate(collection, key)
     const item = await asked(this.#engine.context.database.parked.get({ collection, key }))
     if (item === undefined) throw nothingParked(collection, key)
     if (item.version !== how.version) {
-      throw new SpillwayError('version-mismatch', `Version ${item.version} is parked, not ${how.version}; look at it before you resolve it.`)
+      throw new SpillwayError(
+        'version-mismatch',
+        `Version ${item.version} is parked, not ${how.version}; look at it before you resolve it.`,
+      )
     }
     const value = how.with === 'table' ? item.table.value : undefined
     const condition = item.value === undefined ? (0 as Version) : item.version
@@ -78,8 +97,13 @@ export class ParkedWrites implements Parked {
   async #frame(item: ParkedItem): Promise<readonly ParkedItem[]> {
     const found: ParkedItem[] = []
     let after: string | undefined
-    for (let seen = 0; seen < FRAME_MAX; ) {
-      const page = await asked(this.#engine.context.database.parked.list({ limit: LIST_MAX, ...(after === undefined ? {} : { after }) }))
+    for (let seen = 0; seen < FRAME_MAX;) {
+      const page = await asked(
+        this.#engine.context.database.parked.list({
+          limit: LIST_MAX,
+          ...(after === undefined ? {} : { after }),
+        }),
+      )
       found.push(...page.items.filter((one) => one.partition === item.partition && one.frame === item.frame))
       seen += page.items.length
       if (page.next === undefined) break
@@ -90,7 +114,10 @@ export class ParkedWrites implements Parked {
 }
 
 function nothingParked(collection: string, key: string): SpillwayError {
-  return new SpillwayError('not-found', `Nothing is parked under ${collection}/${key}: it landed, or a newer write overtook it.`)
+  return new SpillwayError(
+    'not-found',
+    `Nothing is parked under ${collection}/${key}: it landed, or a newer write overtook it.`,
+  )
 }
 
 function infoOf(item: ParkedItem & RecordRef): ParkedInfo {

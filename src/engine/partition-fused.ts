@@ -86,14 +86,21 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
 
   /** The stream holds only judged writes; control entries that have not landed yet are counted along. */
   get accepted(): number {
-    const behind = generationOf(this.end) === generationOf(this.landed.position) ? this.end - this.landed.position : 0
+    const behind =
+      generationOf(this.end) === generationOf(this.landed.position) ? this.end - this.landed.position : 0
     return acceptedOf(this.landed.counts) + Math.max(0, behind)
   }
 
   /** Takes an answer whose call was sent when the gate had seen `sent`. */
   saw(seen: FrontSeen, sent: Position): boolean {
     const admitted = this.gate.admits(seen, sent)
-    if (this.#seen === undefined || seen.identity !== this.#seen.identity || (seen.mark?.position ?? 0) >= this.end || !admitted) this.#seen = seen
+    if (
+      this.#seen === undefined ||
+      seen.identity !== this.#seen.identity ||
+      (seen.mark?.position ?? 0) >= this.end ||
+      !admitted
+    )
+      this.#seen = seen
     this.lag.note(this.end)
     return admitted
   }

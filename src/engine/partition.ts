@@ -197,13 +197,19 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
     if (this.applier.away) return entries
     const through = this.applier.through ?? 0
     const last = entries[entries.length - 1]
-    return last === undefined || last.last <= through ? entries : entries.filter((entry) => entry.last <= through)
+    return last === undefined || last.last <= through
+      ? entries
+      : entries.filter((entry) => entry.last <= through)
   }
 
   async #restartTail(): Promise<TailStart> {
     const { context, partition } = this.#options
     const row = (await context.database.partitions()).find((one) => one.partition === partition)
     if (row === undefined) throw new Error(`The database has no position of partition ${partition}`)
-    return { mark: row.mark, control: controlOf(row, context.settings.ageMax), accepted: acceptedOf(row.counts) }
+    return {
+      mark: row.mark,
+      control: controlOf(row, context.settings.ageMax),
+      accepted: acceptedOf(row.counts),
+    }
   }
 }

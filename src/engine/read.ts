@@ -106,7 +106,10 @@ export class Reader {
   }
 
   /** One call of the front; undefined when its answer must not be served. */
-  async #look(partition: number, refs: readonly RecordRef[]): Promise<{ held: readonly (Held | undefined)[]; seen: FrontSeen } | undefined> {
+  async #look(
+    partition: number,
+    refs: readonly RecordRef[],
+  ): Promise<{ held: readonly (Held | undefined)[]; seen: FrontSeen } | undefined> {
     const one = this.#partitions[partition] as ReadPartition
     const sent = one.gate.through
     const answer = await this.#front.read(partition, refs)
@@ -117,7 +120,12 @@ export class Reader {
     return answer
   }
 
-  async #slow(partition: number, refs: readonly RecordRef[], limits: Pick<ReadLimits, 'atLeast'>, attempt: Attempt): Promise<readonly Held[]> {
+  async #slow(
+    partition: number,
+    refs: readonly RecordRef[],
+    limits: Pick<ReadLimits, 'atLeast'>,
+    attempt: Attempt,
+  ): Promise<readonly Held[]> {
     const { signal } = attempt
     const one = this.#partitions[partition] as ReadPartition
     for (;;) {
@@ -130,7 +138,12 @@ export class Reader {
     }
   }
 
-  async #try(partition: number, refs: readonly RecordRef[], limits: Pick<ReadLimits, 'atLeast'>, attempt: Attempt): Promise<readonly Held[] | undefined> {
+  async #try(
+    partition: number,
+    refs: readonly RecordRef[],
+    limits: Pick<ReadLimits, 'atLeast'>,
+    attempt: Attempt,
+  ): Promise<readonly Held[] | undefined> {
     const one = this.#partitions[partition] as ReadPartition
     const { gate } = one
     if (!gate.open) return undefined
@@ -145,7 +158,13 @@ export class Reader {
     if (limits.atLeast !== undefined && through < limits.atLeast) return undefined
     if (isComplete(answer.held)) return answer.held
     const filled = await Promise.all(
-      answer.held.map((held, index) => held ?? (this.#fills[partition] as Coalescer<FillItem, Held | typeof NOT_TAKEN>).add({ ref: refs[index] as RecordRef })),
+      answer.held.map(
+        (held, index) =>
+          held ??
+          (this.#fills[partition] as Coalescer<FillItem, Held | typeof NOT_TAKEN>).add({
+            ref: refs[index] as RecordRef,
+          }),
+      ),
     ).catch((error: unknown) => {
       attempt.failure = error
       return undefined
@@ -185,7 +204,9 @@ export class Reader {
     const onAbort = (): void => controller.abort(limits.signal?.reason)
     limits.signal?.addEventListener('abort', onAbort, { once: true })
     const aborted = new Promise<never>((_, reject) => {
-      controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), { once: true })
+      controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), {
+        once: true,
+      })
     })
     aborted.catch(() => undefined)
     try {
@@ -207,7 +228,11 @@ interface Attempt {
 
 function lateError(timeoutMs: number, failure: unknown): SpillwayError {
   if (failure !== undefined) {
-    return new SpillwayError('unavailable', `The stores did not answer within ${timeoutMs} ms; nothing has happened, retry.`, { cause: failure })
+    return new SpillwayError(
+      'unavailable',
+      `The stores did not answer within ${timeoutMs} ms; nothing has happened, retry.`,
+      { cause: failure },
+    )
   }
   return new SpillwayError('catching-up', `The front could not answer exactly within ${timeoutMs} ms; retry.`)
 }

@@ -12,7 +12,13 @@ export class EngineReceipt implements Receipt {
   readonly #engine: Engine
   readonly #partition: number
 
-  constructor(engine: Engine, partition: number, ref: { readonly collection: string; readonly key: string }, version: Position, stage: Stage) {
+  constructor(
+    engine: Engine,
+    partition: number,
+    ref: { readonly collection: string; readonly key: string },
+    version: Position,
+    stage: Stage,
+  ) {
     this.collection = ref.collection
     this.key = ref.key
     this.version = version
@@ -24,14 +30,25 @@ export class EngineReceipt implements Receipt {
   async landed(options: WaitOptions = {}): Promise<Stage> {
     if (this.stage === 'landed') return 'landed'
     const timeoutMs = waitMs(this.#engine, options.timeoutMs)
-    const landed = await this.#engine.landed(this.#partition, this, this.version as Position, timeoutMs, options.signal)
+    const landed = await this.#engine.landed(
+      this.#partition,
+      this,
+      this.version as Position,
+      timeoutMs,
+      options.signal,
+    )
     if (landed) return 'landed'
     return this.stage === 'visible' ? 'visible' : this.visible({ timeoutMs: 0 })
   }
 
   async visible(options: WaitOptions = {}): Promise<Stage> {
     if (this.stage !== 'journaled') return this.stage
-    return this.#engine.visible(this.#partition, this.version as Position, waitMs(this.#engine, options.timeoutMs), options.signal)
+    return this.#engine.visible(
+      this.#partition,
+      this.version as Position,
+      waitMs(this.#engine, options.timeoutMs),
+      options.signal,
+    )
   }
 }
 

@@ -84,12 +84,18 @@ export class EngineRecords<T> implements Records<T> {
 
   async getMany(keys: readonly string[], options: ReadOptions = {}): Promise<(RecordOf<T> | undefined)[]> {
     const records = await this.getManyJson(keys, options)
-    return records.map((record) => record && { key: record.key, version: record.version, value: parseJson(record.json) as T })
+    return records.map(
+      (record) => record && { key: record.key, version: record.version, value: parseJson(record.json) as T },
+    )
   }
 
   async getManyJson(keys: readonly string[], options: ReadOptions = {}): Promise<(JsonRecord | undefined)[]> {
     const { batchMax } = this.#engine.context.settings
-    if (keys.length > batchMax) throw new SpillwayError('invalid', `${keys.length} keys are more than one call takes (batchMax = ${batchMax}).`)
+    if (keys.length > batchMax)
+      throw new SpillwayError(
+        'invalid',
+        `${keys.length} keys are more than one call takes (batchMax = ${batchMax}).`,
+      )
     const byPartition = new Map<number, number[]>()
     keys.forEach((key, index) => {
       this.#runtime.checkKey(key)
@@ -107,12 +113,22 @@ export class EngineRecords<T> implements Records<T> {
     return records
   }
 
-  putMany(writes: readonly BatchWrite<T>[], options: { readonly signal?: AbortSignal } = {}): Promise<(Receipt | SpillwayError)[]> {
-    return this.#each<{ readonly key: string; readonly value: T }>(writes, options, (write) => this.#runtime.admit(write.key, write.value))
+  putMany(
+    writes: readonly BatchWrite<T>[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<(Receipt | SpillwayError)[]> {
+    return this.#each<{ readonly key: string; readonly value: T }>(writes, options, (write) =>
+      this.#runtime.admit(write.key, write.value),
+    )
   }
 
-  putManyJson(writes: readonly JsonWrite[], options: { readonly signal?: AbortSignal } = {}): Promise<(Receipt | SpillwayError)[]> {
-    return this.#each<{ readonly key: string; readonly json: Uint8Array }>(writes, options, (write) => this.#runtime.admitJson(write.key, write.json))
+  putManyJson(
+    writes: readonly JsonWrite[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<(Receipt | SpillwayError)[]> {
+    return this.#each<{ readonly key: string; readonly json: Uint8Array }>(writes, options, (write) =>
+      this.#runtime.admitJson(write.key, write.json),
+    )
   }
 
   async invalidate(key: string): Promise<void> {
@@ -140,7 +156,10 @@ export class EngineRecords<T> implements Records<T> {
       collection: this.collection,
       key,
       partition,
-      front: { state: front === undefined ? 'away' : frontState(held), version: held === undefined ? null : held.version },
+      front: {
+        state: front === undefined ? 'away' : frontState(held),
+        version: held === undefined ? null : held.version,
+      },
       journal: { end: one?.end ?? 0, landed, pending: this.#engine.pendingOf(partition) },
       database: { version: table === undefined || table.version === 0 ? null : table.version },
       parked: parked === undefined ? null : { version: parked.version, cause: parked.cause },
@@ -167,7 +186,11 @@ export class EngineRecords<T> implements Records<T> {
     try {
       return await this.#engine.get(partition, refs, limits)
     } catch (error) {
-      if (options.stale !== 'ok' || !(isSpillwayError(error, 'catching-up') || isSpillwayError(error, 'unavailable'))) throw error
+      if (
+        options.stale !== 'ok' ||
+        !(isSpillwayError(error, 'catching-up') || isSpillwayError(error, 'unavailable'))
+      )
+        throw error
       return this.#engine.getStale(partition, refs)
     }
   }
@@ -178,7 +201,10 @@ export class EngineRecords<T> implements Records<T> {
     if (version <= PREEXISTING) return undefined
     const end = this.#engine.shape.partitions[partition]?.end ?? 0
     if (version > end && !this.#engine.mayGrowElsewhere) {
-      throw new SpillwayError('invalid', `atLeast ${given} is above the end of the journal (${end}); pass a version that a receipt of this key gave.`)
+      throw new SpillwayError(
+        'invalid',
+        `atLeast ${given} is above the end of the journal (${end}); pass a version that a receipt of this key gave.`,
+      )
     }
     return version
   }
@@ -190,7 +216,11 @@ export class EngineRecords<T> implements Records<T> {
     admit: (write: W) => Promise<Value>,
   ): Promise<(Receipt | SpillwayError)[]> {
     const { batchMax } = this.#engine.context.settings
-    if (writes.length > batchMax) throw new SpillwayError('invalid', `${writes.length} writes are more than one call takes (batchMax = ${batchMax}).`)
+    if (writes.length > batchMax)
+      throw new SpillwayError(
+        'invalid',
+        `${writes.length} writes are more than one call takes (batchMax = ${batchMax}).`,
+      )
     const before = new Map<string, Promise<unknown>>()
     const outcomes = await Promise.allSettled(
       writes.map((write) => {
@@ -199,7 +229,9 @@ export class EngineRecords<T> implements Records<T> {
         return one
       }),
     )
-    return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : asSpillwayError(outcome.reason)))
+    return outcomes.map((outcome) =>
+      outcome.status === 'fulfilled' ? outcome.value : asSpillwayError(outcome.reason),
+    )
   }
 
   async #one<W extends { readonly key: string }>(
@@ -245,5 +277,9 @@ function jsonRecord(key: string, held: Held | undefined): JsonRecord | undefined
 /** What is no SpillwayError is a defect, and says so. */
 export function asSpillwayError(error: unknown): SpillwayError {
   if (isSpillwayError(error)) return error
-  return new SpillwayError('internal', `Unexpected: ${error instanceof Error ? error.message : String(error)}. Please report this.`, { cause: error })
+  return new SpillwayError(
+    'internal',
+    `Unexpected: ${error instanceof Error ? error.message : String(error)}. Please report this.`,
+    { cause: error },
+  )
 }

@@ -29,7 +29,11 @@ export interface Acknowledged {
   readonly end: Position
 }
 
-export async function raiseGeneration(context: EngineContext, fused: FusedFront, acknowledged: readonly Acknowledged[]): Promise<number> {
+export async function raiseGeneration(
+  context: EngineContext,
+  fused: FusedFront,
+  acknowledged: readonly Acknowledged[],
+): Promise<number> {
   const rows = await context.database.partitions()
   const states = await each(fused.partitions, (partition) => fused.front.state(partition))
   const infos = await each(fused.partitions, (partition) => fused.journal.info(partition))
@@ -39,15 +43,25 @@ export async function raiseGeneration(context: EngineContext, fused: FusedFront,
     ...states.map((seen) => (seen.mark === undefined ? 0 : generationOf(seen.mark.position))),
   )
   const generation = highest + 1
-  if (generation > GENERATION_MAX) throw new SpillwayError('journal-mismatch', `All ${GENERATION_MAX} generations are used; move the tables to a new database.`)
-  const keeps = await each(fused.partitions, (partition) => continues(context, fused, partition, rows[partition], infos[partition]?.identity))
+  if (generation > GENERATION_MAX)
+    throw new SpillwayError(
+      'journal-mismatch',
+      `All ${GENERATION_MAX} generations are used; move the tables to a new database.`,
+    )
+  const keeps = await each(fused.partitions, (partition) =>
+    continues(context, fused, partition, rows[partition], infos[partition]?.identity),
+  )
   const marks = keeps.map((keep, partition) => markFor(generation, keep, rows[partition]))
   const begun = await context.database.beginGeneration(
     generation,
     marks,
     rows.length === 0 ? marks.map(() => undefined) : rows.map((row) => row.mark),
   )
-  if (begun === 'moved') throw new SpillwayError('recovering', 'Another process raises the generation, or landed meanwhile; retry.')
+  if (begun === 'moved')
+    throw new SpillwayError(
+      'recovering',
+      'Another process raises the generation, or landed meanwhile; retry.',
+    )
   for (const [partition, keep] of keeps.entries()) {
     // The fold as it was before the raise: its mark is right before the opening entry.
     await fused.openGeneration(partition, generation, keep, rows[partition] ?? EMPTY_FOLD)
@@ -56,12 +70,26 @@ export async function raiseGeneration(context: EngineContext, fused: FusedFront,
   return generation
 }
 
-const EMPTY_FOLD: FoldSnapshot = { mark: markAtOrigin(fusedJournalName(0)), voids: [], seals: [], refused: [], refusedFrom: ORIGIN }
+const EMPTY_FOLD: FoldSnapshot = {
+  mark: markAtOrigin(fusedJournalName(0)),
+  voids: [],
+  seals: [],
+  refused: [],
+  refusedFrom: ORIGIN,
+}
 
 /** True when the stream is the continuation of what the database has. */
-async function continues(context: EngineContext, fused: FusedFront, partition: number, row: PartitionRow | undefined, identity: string | undefined): Promise<boolean> {
+async function continues(
+  context: EngineContext,
+  fused: FusedFront,
+  partition: number,
+  row: PartitionRow | undefined,
+  identity: string | undefined,
+): Promise<boolean> {
   if (row === undefined || identity === undefined) return false
-  return (await markProblem(context, fused.journal, partition, { ...row.mark, journal: identity })) === undefined
+  return (
+    (await markProblem(context, fused.journal, partition, { ...row.mark, journal: identity })) === undefined
+  )
 }
 
 /** Kept: right where the database is. Emptied: the opening entry itself, the first that will be in the stream. */
@@ -69,13 +97,27 @@ function markFor(generation: number, keep: boolean, row: PartitionRow | undefine
   const journal = fusedJournalName(generation)
   if (keep && row !== undefined) return { ...row.mark, journal }
   const opening = position(generation, 0)
-  return { journal, position: opening, offset: opening, digest: digestOf(fusedOpening(generation), generation, opening) }
+  return {
+    journal,
+    position: opening,
+    offset: opening,
+    digest: digestOf(fusedOpening(generation), generation, opening),
+  }
 }
 
-function reportLoss(context: EngineContext, partition: number, generation: number, acknowledged: number | undefined, end: number | undefined): void {
+function reportLoss(
+  context: EngineContext,
+  partition: number,
+  generation: number,
+  acknowledged: number | undefined,
+  end: number | undefined,
+): void {
   const had = (acknowledged ?? 0) as Position
   const has = (end ?? 0) as Position
-  const lost = had > has ? `; acknowledged up to ${formatPosition(had)}, the stream ends at ${formatPosition(has)}: what is between is lost` : ''
+  const lost =
+    had > has
+      ? `; acknowledged up to ${formatPosition(had)}, the stream ends at ${formatPosition(has)}: what is between is lost`
+      : ''
   context.report({ name: 'generation-raised', partition, detail: `generation ${generation}${lost}` })
 }
 

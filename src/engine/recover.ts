@@ -39,19 +39,32 @@ export async function recoverPositions(
   for (let attempt = 1; attempt <= 8; attempt += 1) {
     const rows = await context.database.partitions()
     if (rows.length > 0 && rows.length !== partitions) {
-      throw new SpillwayError('journal-mismatch', `The database has ${rows.length} partitions and the journal ${partitions}: they do not belong together.`)
+      throw new SpillwayError(
+        'journal-mismatch',
+        `The database has ${rows.length} partitions and the journal ${partitions}: they do not belong together.`,
+      )
     }
-    const next = rows.length === 0 ? await firstMarks(journal, partitions) : await nextMarks(context, journal, rows, acceptLoss)
+    const next =
+      rows.length === 0
+        ? await firstMarks(journal, partitions)
+        : await nextMarks(context, journal, rows, acceptLoss)
     if (next === undefined) return { generation: generationOfRows(rows), rows }
     const generation = generationOfRows(rows) + 1
-    if (generation > GENERATION_MAX) throw new SpillwayError('journal-mismatch', `All ${GENERATION_MAX} generations are used; move the tables to a new database.`)
+    if (generation > GENERATION_MAX)
+      throw new SpillwayError(
+        'journal-mismatch',
+        `All ${GENERATION_MAX} generations are used; move the tables to a new database.`,
+      )
     const expected = rows.length === 0 ? next.marks.map(() => undefined) : rows.map((row) => row.mark)
     const begun = await context.database.beginGeneration(generation, next.marks, expected)
     if (begun === 'begun' && next.reason !== undefined) {
       context.report({ name: 'generation-raised', detail: `generation ${generation}: ${next.reason}` })
     }
   }
-  throw new SpillwayError('unavailable', 'Other processes kept changing the generation while this one opened; try again.')
+  throw new SpillwayError(
+    'unavailable',
+    'Other processes kept changing the generation while this one opened; try again.',
+  )
 }
 
 function generationOfRows(rows: readonly PartitionRow[]): number {
@@ -81,7 +94,12 @@ async function firstMarks(journal: JournalReader, partitions: number): Promise<N
 }
 
 /** Undefined where the journal simply continues. */
-async function nextMarks(context: EngineContext, journal: ComparableJournal, rows: readonly PartitionRow[], acceptLoss: boolean): Promise<NextMarks | undefined> {
+async function nextMarks(
+  context: EngineContext,
+  journal: ComparableJournal,
+  rows: readonly PartitionRow[],
+  acceptLoss: boolean,
+): Promise<NextMarks | undefined> {
   const problems: string[] = []
   const marks: Mark[] = []
   let full = false
@@ -91,7 +109,8 @@ async function nextMarks(context: EngineContext, journal: ComparableJournal, row
     marks.push(problem === undefined ? row.mark : await markAtEnd(journal, row.partition, row.mark.position))
     if (countOf(row.mark.position) > COUNT_MAX / 2) full = true
   }
-  if (problems.length === 0) return full ? { marks, reason: 'the positions of the last one are half used' } : undefined
+  if (problems.length === 0)
+    return full ? { marks, reason: 'the positions of the last one are half used' } : undefined
   if (!acceptLoss) {
     throw new SpillwayError(
       'journal-mismatch',

@@ -51,7 +51,11 @@ export class Settler {
   /** The outcome, or a rejection with `outcome-unknown` (same handle) where it cannot be learned now. */
   async settle(handle: EntryHandle): Promise<Settled> {
     try {
-      const end = await this.#options.writes.control(handle.partition, (id) => ({ kind: 'void', id, target: handle.id }))
+      const end = await this.#options.writes.control(handle.partition, (id) => ({
+        kind: 'void',
+        id,
+        target: handle.id,
+      }))
       const found = await this.#find(handle, end)
       if (found === undefined) return { kind: 'void' }
       return await this.#judge(handle, found)
@@ -75,7 +79,10 @@ export class Settler {
         offset = placed.offset
       }
       if (entries.length === 0) {
-        throw new SpillwayError('unavailable', 'The journal did not give the entries up to the void that was appended; retry.')
+        throw new SpillwayError(
+          'unavailable',
+          'The journal did not give the entries up to the void that was appended; retry.',
+        )
       }
     }
     return undefined
@@ -83,7 +90,8 @@ export class Settler {
 
   async #judge(handle: EntryHandle, placed: PlacedEntry): Promise<Settled> {
     const { entry } = placed
-    if (entry.kind !== 'write') throw new SpillwayError('internal', `Entry ${handle.id} is no write. Please report this.`)
+    if (entry.kind !== 'write')
+      throw new SpillwayError('internal', `Entry ${handle.id} is no write. Please report this.`)
     if (this.#options.judged) return { kind: 'applied', first: placed.first }
     if (generationOf(entry.knownEnd) < generationOf(placed.first)) return { kind: 'void' }
     if (placed.first - entry.knownEnd > this.#options.context.settings.ageMax) return { kind: 'void' }
@@ -101,12 +109,19 @@ export class Settler {
     await reach(handle.partition, placed.last)
     const { seen, refused } = await front.refused(handle.partition, [placed.first])
     const through = seen.mark?.position
-    if (through !== undefined && through >= placed.last && (seen.refusedFrom < placed.first || refused[0] === true)) {
-      return refused[0] === true ? { kind: 'refused', code: 'version-mismatch' } : { kind: 'applied', first: placed.first }
+    if (
+      through !== undefined &&
+      through >= placed.last &&
+      (seen.refusedFrom < placed.first || refused[0] === true)
+    ) {
+      return refused[0] === true
+        ? { kind: 'refused', code: 'version-mismatch' }
+        : { kind: 'applied', first: placed.first }
     }
     const fold = await context.database.snapshot(handle.partition)
     if (fold.refused.includes(placed.first)) return { kind: 'refused', code: 'version-mismatch' }
-    if (fold.mark.position >= placed.last && fold.refusedFrom < placed.first) return { kind: 'applied', first: placed.first }
+    if (fold.mark.position >= placed.last && fold.refusedFrom < placed.first)
+      return { kind: 'applied', first: placed.first }
     throw unknownOutcome(handle, undefined)
   }
 }

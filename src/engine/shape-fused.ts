@@ -34,7 +34,17 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
   const generation = await adoptable(context, fused, [])
   const rows = await context.database.partitions()
   for (const row of rows) {
-    partitions.push(new FusedPartitionRuntime({ context, partition: row.partition, fused, row, lands, hasHistory, recover }))
+    partitions.push(
+      new FusedPartitionRuntime({
+        context,
+        partition: row.partition,
+        fused,
+        row,
+        lands,
+        hasHistory,
+        recover,
+      }),
+    )
   }
   await adopt(fused, partitions, generation)
   const writes: FusedWriter = new FusedWriter({ context, fused, partitions, settler: () => settler, recover })
@@ -86,12 +96,20 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
   }
 }
 
-async function recoverAll(context: EngineContext, fused: FusedFront, partitions: readonly FusedPartitionRuntime[]): Promise<void> {
+async function recoverAll(
+  context: EngineContext,
+  fused: FusedFront,
+  partitions: readonly FusedPartitionRuntime[],
+): Promise<void> {
   await adopt(fused, partitions, await adoptable(context, fused, partitions))
 }
 
 /** The generation to speak for: the database's, if every partition of what answers takes it; else one raised now. */
-async function adoptable(context: EngineContext, fused: FusedFront, partitions: readonly FusedPartitionRuntime[]): Promise<number> {
+async function adoptable(
+  context: EngineContext,
+  fused: FusedFront,
+  partitions: readonly FusedPartitionRuntime[],
+): Promise<number> {
   let failure: unknown
   for (let attempt = 1; attempt <= RECOVER_ATTEMPTS_MAX; attempt += 1) {
     try {
@@ -104,7 +122,11 @@ async function adoptable(context: EngineContext, fused: FusedFront, partitions: 
       await context.clock.sleep(context.settings.retryBaseMs * attempt)
     }
   }
-  throw new SpillwayError('recovering', 'The store changed and could not be recovered yet; nothing has happened, retry.', { cause: failure })
+  throw new SpillwayError(
+    'recovering',
+    'The store changed and could not be recovered yet; nothing has happened, retry.',
+    { cause: failure },
+  )
 }
 
 /** An empty write is a pure comparison of identity and generation. */
@@ -119,7 +141,13 @@ async function takes(fused: FusedFront, generation: number): Promise<boolean> {
   return results.every(Boolean)
 }
 
-async function adopt(fused: FusedFront, partitions: readonly FusedPartitionRuntime[], generation: number): Promise<void> {
-  const seen = await Promise.all(partitions.map((_, partition): Promise<FrontSeen> => fused.front.state(partition)))
+async function adopt(
+  fused: FusedFront,
+  partitions: readonly FusedPartitionRuntime[],
+  generation: number,
+): Promise<void> {
+  const seen = await Promise.all(
+    partitions.map((_, partition): Promise<FrontSeen> => fused.front.state(partition)),
+  )
   for (const [partition, one] of partitions.entries()) one.adopt(seen[partition] as FrontSeen, generation)
 }

@@ -26,7 +26,9 @@ export interface SeparateShapeOptions {
 export async function openSeparateShape(options: SeparateShapeOptions): Promise<Shape> {
   const { context, front, journal, lands } = options
   const recovered = await recoverPositions(context, journal, journal.partitions, options.acceptLoss)
-  const identities = await Promise.all(recovered.rows.map((row) => journal.info(row.partition).then((info) => info.identity)))
+  const identities = await Promise.all(
+    recovered.rows.map((row) => journal.info(row.partition).then((info) => info.identity)),
+  )
   const partitions: SeparatePartitionRuntime[] = recovered.rows.map(
     (row, partition) =>
       new SeparatePartitionRuntime({
@@ -41,7 +43,9 @@ export async function openSeparateShape(options: SeparateShapeOptions): Promise<
         marker: () => control(partition, (id) => ({ kind: 'marker', id })),
       }),
   )
-  const lanes = Array.from({ length: journal.lanes }, (_, lane) => appendLane({ context, journal, lane, partitions }))
+  const lanes = Array.from({ length: journal.lanes }, (_, lane) =>
+    appendLane({ context, journal, lane, partitions }),
+  )
   const writes: SeparateWriter = new SeparateWriter({
     context,
     partitions,
@@ -105,7 +109,10 @@ async function begin(
     }),
   )
   const late = (): SpillwayError =>
-    new SpillwayError('catching-up', 'The front did not reach the end of the journal within openTimeoutMs; try again, or raise it.')
+    new SpillwayError(
+      'catching-up',
+      'The front did not reach the end of the journal within openTimeoutMs; try again, or raise it.',
+    )
   await withDeadline(
     context.clock,
     context.settings.openTimeoutMs,

@@ -12,7 +12,16 @@ import { EngineReceipt } from './receipt.ts'
 import { EngineRecords, ifVersion } from './records.ts'
 import { StatusBoard } from './status.ts'
 import type { Profile } from './status.ts'
-import type { AtomicWrite, CloseReport, Parked, Receipt, Records, Status, Tier, VerifyReport } from './tier.ts'
+import type {
+  AtomicWrite,
+  CloseReport,
+  Parked,
+  Receipt,
+  Records,
+  Status,
+  Tier,
+  VerifyReport,
+} from './tier.ts'
 import { verify } from './verify.ts'
 
 /** Undeclared collections that are remembered; beyond it the oldest is compiled again when it comes back. */
@@ -52,23 +61,43 @@ export class Spillway implements Tier {
     return new EngineRecords<T>(this.#engine, this.#runtime(nameOf(collection)))
   }
 
-  async atomic(writes: readonly AtomicWrite[], options: { readonly signal?: AbortSignal } = {}): Promise<Receipt[]> {
+  async atomic(
+    writes: readonly AtomicWrite[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Receipt[]> {
     const { batchMax } = this.#engine.context.settings
     if (writes.length === 0 || writes.length > batchMax) {
-      throw new SpillwayError('invalid', `A frame has 1 to ${batchMax} writes (batchMax); this one has ${writes.length}.`)
+      throw new SpillwayError(
+        'invalid',
+        `A frame has 1 to ${batchMax} writes (batchMax); this one has ${writes.length}.`,
+      )
     }
     const admitted = await Promise.all(writes.map((write) => this.#admit(write)))
     const partition = this.#partitionOfFrame(admitted)
     const written = await this.#engine.write(partition, admitted, options.signal)
-    return admitted.map((write, index) => new EngineReceipt(this.#engine, partition, write, plus(written.first, index), written.stage))
+    return admitted.map(
+      (write, index) =>
+        new EngineReceipt(this.#engine, partition, write, plus(written.first, index), written.stage),
+    )
   }
 
   async settle(entry: string, _options: { readonly signal?: AbortSignal } = {}): Promise<Receipt> {
     const settled = await this.#engine.settle(entry)
     const { handle } = settled
-    if (settled.kind === 'void') throw new SpillwayError('void', 'The entry never counted and never will; it is safe to send the write again.')
-    if (settled.kind === 'refused') throw new SpillwayError(settled.code, 'The entry was refused in journal order; nothing was changed.')
-    return new EngineReceipt(this.#engine, handle.partition, handle.refs[0] as RecordRef, settled.first, 'visible')
+    if (settled.kind === 'void')
+      throw new SpillwayError(
+        'void',
+        'The entry never counted and never will; it is safe to send the write again.',
+      )
+    if (settled.kind === 'refused')
+      throw new SpillwayError(settled.code, 'The entry was refused in journal order; nothing was changed.')
+    return new EngineReceipt(
+      this.#engine,
+      handle.partition,
+      handle.refs[0] as RecordRef,
+      settled.first,
+      'visible',
+    )
   }
 
   async status(): Promise<Status> {
@@ -83,9 +112,13 @@ export class Spillway implements Tier {
     return this.#engine.ready()
   }
 
-  verify(options: { readonly signal?: AbortSignal; readonly onProgress?: (rows: number) => void } = {}): Promise<VerifyReport> {
+  verify(
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (rows: number) => void } = {},
+  ): Promise<VerifyReport> {
     const partitionOf = (collection: string, key: string): number | undefined =>
-      this.#declared.size > 0 && !this.#declared.has(collection) ? undefined : this.#runtime(collection).partitionOf(key)
+      this.#declared.size > 0 && !this.#declared.has(collection)
+        ? undefined
+        : this.#runtime(collection).partitionOf(key)
     return verify(this.#engine, { ...options, partitionOf })
   }
 
@@ -102,13 +135,17 @@ export class Spillway implements Tier {
     const declared = this.#declared.get(name)
     if (declared !== undefined) return declared
     if (this.#declared.size > 0) {
-      throw new SpillwayError('invalid', `Collection ${JSON.stringify(name)} is not declared; there are ${[...this.#declared.keys()].join(', ')}.`)
+      throw new SpillwayError(
+        'invalid',
+        `Collection ${JSON.stringify(name)} is not declared; there are ${[...this.#declared.keys()].join(', ')}.`,
+      )
     }
     checkCollectionName(name)
     let runtime = this.#undeclared.get(name)
     if (runtime === undefined) {
       runtime = this.#compile({ name, options: {} })
-      if (this.#undeclared.size >= UNDECLARED_MAX) this.#undeclared.delete(this.#undeclared.keys().next().value as string)
+      if (this.#undeclared.size >= UNDECLARED_MAX)
+        this.#undeclared.delete(this.#undeclared.keys().next().value as string)
       this.#undeclared.set(name, runtime)
     }
     return runtime
@@ -124,8 +161,16 @@ export class Spillway implements Tier {
     const { key } = write
     runtime.checkKey(key)
     const value =
-      'delete' in write ? undefined : await ('json' in write ? runtime.admitJson(key, write.json) : runtime.admit(key, write.value))
-    return { collection, key, value, ifVersion: ifVersion(write.ifVersion), partition: runtime.partitionOf(key) }
+      'delete' in write
+        ? undefined
+        : await ('json' in write ? runtime.admitJson(key, write.json) : runtime.admit(key, write.value))
+    return {
+      collection,
+      key,
+      value,
+      ifVersion: ifVersion(write.ifVersion),
+      partition: runtime.partitionOf(key),
+    }
   }
 
   #partitionOfFrame(writes: readonly (Write & { readonly partition: number })[]): number {
@@ -133,10 +178,17 @@ export class Spillway implements Tier {
     const seen = new Set<string>()
     for (const write of writes) {
       if (write.partition !== partition) {
-        throw new SpillwayError('invalid', `A frame must be in one partition: ${JSON.stringify(write.key)} is in ${write.partition}, the first key in ${partition}. Use equal keys, or partitionBy.`)
+        throw new SpillwayError(
+          'invalid',
+          `A frame must be in one partition: ${JSON.stringify(write.key)} is in ${write.partition}, the first key in ${partition}. Use equal keys, or partitionBy.`,
+        )
       }
       const id = `${write.collection}\0${write.key}`
-      if (seen.has(id)) throw new SpillwayError('invalid', `A frame may hold a key once: ${write.collection}/${write.key} is in it twice.`)
+      if (seen.has(id))
+        throw new SpillwayError(
+          'invalid',
+          `A frame may hold a key once: ${write.collection}/${write.key} is in it twice.`,
+        )
       seen.add(id)
     }
     return partition

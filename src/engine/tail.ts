@@ -116,8 +116,12 @@ export class Tail {
    */
   async after(from: Mark, entriesMax: number, bytesMax: number): Promise<readonly PlacedEntry[]> {
     if (from.position >= this.#mark.position) return []
-    if (from.position >= this.#keptFrom.position) return limit(this.#kept, this.#indexAfter(from.position), entriesMax, bytesMax)
-    const { entries } = await this.#options.journal.read(this.#options.partition, from.offset, { entriesMax, bytesMax })
+    if (from.position >= this.#keptFrom.position)
+      return limit(this.#kept, this.#indexAfter(from.position), entriesMax, bytesMax)
+    const { entries } = await this.#options.journal.read(this.#options.partition, from.offset, {
+      entriesMax,
+      bytesMax,
+    })
     return placeAll(from.position, entries).filter((placed) => placed.last <= this.#mark.position)
   }
 
@@ -156,7 +160,10 @@ export class Tail {
       if (this.#push(entries).length > 0) this.#options.onGrown()
       if (this.#mark.offset >= offset && (offset > 0 || atEnd)) return
       if (entries.length === 0) {
-        throw new SpillwayError('unavailable', `The journal did not give the entries up to offset ${offset} of partition ${this.#options.partition}; retry.`)
+        throw new SpillwayError(
+          'unavailable',
+          `The journal did not give the entries up to offset ${offset} of partition ${this.#options.partition}; retry.`,
+        )
       }
     }
   }
@@ -189,7 +196,13 @@ export class Tail {
       const placed = place(this.#control.through, one)
       const verdict = judgeControl(this.#control, placed)
       advanceControl(this.#control, placed)
-      const entry: TailEntry = { offset: placed.offset, entry: placed.entry, first: placed.first, last: placed.last, verdict }
+      const entry: TailEntry = {
+        offset: placed.offset,
+        entry: placed.entry,
+        first: placed.first,
+        last: placed.last,
+        verdict,
+      }
       this.#kept.push(entry)
       this.#bytes += weigh(entry)
       if (one.entry.kind === 'write' && verdict?.kind !== 'void') this.#accepted += one.entry.writes.length
@@ -250,7 +263,12 @@ export class Tail {
   }
 }
 
-function limit(entries: readonly TailEntry[], start: number, entriesMax: number, bytesMax: number): readonly PlacedEntry[] {
+function limit(
+  entries: readonly TailEntry[],
+  start: number,
+  entriesMax: number,
+  bytesMax: number,
+): readonly PlacedEntry[] {
   let bytes = 0
   let end = start
   while (end < entries.length && end - start < entriesMax) {
@@ -269,6 +287,7 @@ export function weigh(placed: PlacedEntry): number {
 
 export function bytesOfWrites(entry: WriteEntry): number {
   let bytes = 0
-  for (const write of entry.writes) bytes += write.key.length + write.collection.length + (write.value?.bytes.byteLength ?? 0)
+  for (const write of entry.writes)
+    bytes += write.key.length + write.collection.length + (write.value?.bytes.byteLength ?? 0)
   return bytes
 }

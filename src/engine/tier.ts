@@ -85,15 +85,25 @@ export interface Records<T> {
    * Reads, calls `fn`, and writes what it returns on the condition that nothing came between; starts over when
    * something did, up to 64 times (then `version-mismatch`). `undefined` from `fn` deletes.
    */
-  update(key: string, fn: (current: T | undefined) => T | undefined | Promise<T | undefined>, options?: { readonly signal?: AbortSignal }): Promise<Receipt>
+  update(
+    key: string,
+    fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Receipt>
   get(key: string, options?: ReadOptions): Promise<RecordOf<T> | undefined>
   getJson(key: string, options?: ReadOptions): Promise<JsonRecord | undefined>
   /** In the order of the keys; at most 1,000. Each record is as exact as with `get`; together they are no snapshot. */
   getMany(keys: readonly string[], options?: ReadOptions): Promise<(RecordOf<T> | undefined)[]>
   getManyJson(keys: readonly string[], options?: ReadOptions): Promise<(JsonRecord | undefined)[]>
   /** Each write on its own, at most 1,000; the outcome of each in order. */
-  putMany(writes: readonly BatchWrite<T>[], options?: { readonly signal?: AbortSignal }): Promise<(Receipt | SpillwayError)[]>
-  putManyJson(writes: readonly JsonWrite[], options?: { readonly signal?: AbortSignal }): Promise<(Receipt | SpillwayError)[]>
+  putMany(
+    writes: readonly BatchWrite<T>[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<(Receipt | SpillwayError)[]>
+  putManyJson(
+    writes: readonly JsonWrite[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<(Receipt | SpillwayError)[]>
   /** Makes the front forget a key that is landed, so that the next read comes from the table. */
   invalidate(key: string): Promise<void>
   /** Refuses every later write in journal order; the positions are the exact cut. */
@@ -137,13 +147,24 @@ export interface ParkedInfo {
 }
 
 export interface Parked {
-  list(options?: { readonly collection?: string; readonly after?: string; readonly limit?: number }): Promise<{ items: ParkedInfo[]; next: string | null }>
+  list(options?: {
+    readonly collection?: string
+    readonly after?: string
+    readonly limit?: number
+  }): Promise<{ items: ParkedInfo[]; next: string | null }>
   /** `json` undefined: a parked delete. Undefined: nothing parked under this key. */
-  get(collection: string, key: string): Promise<(ParkedInfo & { readonly json: Uint8Array | undefined }) | undefined>
+  get(
+    collection: string,
+    key: string,
+  ): Promise<(ParkedInfo & { readonly json: Uint8Array | undefined }) | undefined>
   /** Lands it now, with its frame. Rejects with `not-found`, or `parked` when it is still not accepted. */
   retry(collection: string, key: string): Promise<Receipt>
   /** Writes a newer entry: a delete, or the table's present value. `version` is the parked one that was looked at. */
-  resolve(collection: string, key: string, how: { readonly with: 'delete' | 'table'; readonly version: number }): Promise<Receipt>
+  resolve(
+    collection: string,
+    key: string,
+    how: { readonly with: 'delete' | 'table'; readonly version: number },
+  ): Promise<Receipt>
 }
 
 export interface LedgerTotals {
@@ -174,7 +195,13 @@ export interface Status {
 export interface VerifyReport {
   readonly ok: boolean
   readonly ledger: readonly (LedgerTotals & { readonly partition: number; readonly problem: string | null })[]
-  readonly mismatches: readonly { readonly collection: string; readonly key: string; readonly store: string; readonly expected: string; readonly found: string }[]
+  readonly mismatches: readonly {
+    readonly collection: string
+    readonly key: string
+    readonly store: string
+    readonly expected: string
+    readonly found: string
+  }[]
   /** What could not be checked and why, e.g. rows older than Spillway. */
   readonly unchecked: readonly string[]
 }
@@ -202,7 +229,10 @@ export interface Tier extends AsyncDisposable {
   /** Rejects with the reason when a write would not be taken right now; really asks the stores (cached 250 ms). */
   ready(): Promise<void>
   /** Proves ledger and stores against each other at a fixed position; reads every row. */
-  verify(options?: { readonly signal?: AbortSignal; readonly onProgress?: (rows: number) => void }): Promise<VerifyReport>
+  verify(options?: {
+    readonly signal?: AbortSignal
+    readonly onProgress?: (rows: number) => void
+  }): Promise<VerifyReport>
   /** Stops taking writes, journals what was admitted, lands what fits in the deadline (default 10 s), closes. */
   close(options?: { readonly drainMs?: number }): Promise<CloseReport>
 }

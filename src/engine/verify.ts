@@ -71,7 +71,9 @@ export async function verify(engine: Engine, options: VerifyOptions): Promise<Ve
     mismatchesMore: 0,
   }
   const parkedIn = await readParked(run)
-  const ledger = await Promise.all(run.rows.map((row) => verifyLedger(run, row, parkedIn.get(row.partition) ?? 0)))
+  const ledger = await Promise.all(
+    run.rows.map((row) => verifyLedger(run, row, parkedIn.get(row.partition) ?? 0)),
+  )
   for (const row of run.rows) await foldKept(run, row)
   let rows = 0
   for (const collection of await database.collections()) rows = await verifyRows(run, collection, rows)
@@ -90,7 +92,10 @@ async function readParked(run: Run): Promise<Map<number, number>> {
   let after: string | undefined
   do {
     run.options.signal?.throwIfAborted()
-    const page = await run.engine.context.database.parked.list({ limit: PARKED_PAGE, ...(after === undefined ? {} : { after }) })
+    const page = await run.engine.context.database.parked.list({
+      limit: PARKED_PAGE,
+      ...(after === undefined ? {} : { after }),
+    })
     for (const item of page.items) {
       run.parked.set(refId(item), item.version)
       counts.set(item.partition, (counts.get(item.partition) ?? 0) + 1)
@@ -100,7 +105,11 @@ async function readParked(run: Run): Promise<Map<number, number>> {
   return counts
 }
 
-async function verifyLedger(run: Run, row: PartitionRow, parkedRows: number): Promise<VerifyReport['ledger'][number]> {
+async function verifyLedger(
+  run: Run,
+  row: PartitionRow,
+  parkedRows: number,
+): Promise<VerifyReport['ledger'][number]> {
   const { counts, mark, partition } = row
   const counted = acceptedOf(counts) + counts.voided + counts.control
   const problems: string[] = []
@@ -110,7 +119,8 @@ async function verifyLedger(run: Run, row: PartitionRow, parkedRows: number): Pr
   // Only in the first generation are all positions in sight; later ones add to what was counted before.
   const balanced = generationOf(mark.position) === 1 ? counted === positions : counted >= positions
   if (!balanced) problems.push(`${counted} positions are counted and ${positions} were taken`)
-  if (counts.parked !== parkedRows) problems.push(`${counts.parked} writes are counted as parked and ${parkedRows} are there`)
+  if (counts.parked !== parkedRows)
+    problems.push(`${counts.parked} writes are counted as parked and ${parkedRows} are there`)
   const { landed, superseded, refused, parked } = counts
   const pending = run.engine.pendingOf(partition)
   return {
@@ -165,14 +175,23 @@ function judge(
   if (entry.kind !== 'write') return 'control'
   if (run.engine.shape.judged) return 'applied'
   if ((voids.get(entry.id) ?? Number.POSITIVE_INFINITY) < first) return 'void'
-  if (generationOf(entry.knownEnd) < generationOf(first) || first - entry.knownEnd > run.engine.context.settings.ageMax) return 'void'
+  if (
+    generationOf(entry.knownEnd) < generationOf(first) ||
+    first - entry.knownEnd > run.engine.context.settings.ageMax
+  )
+    return 'void'
   if (refused.has(first)) return 'refused'
-  if (entry.writes.some((write) => (seals.get(write.collection) ?? Number.POSITIVE_INFINITY) < first)) return 'refused'
+  if (entry.writes.some((write) => (seals.get(write.collection) ?? Number.POSITIVE_INFINITY) < first))
+    return 'refused'
   return isConditional(entry) && first <= row.refusedFrom ? 'uncertain' : 'applied'
 }
 
 /** Where the countable part of the kept journal begins: the first kept entry, or the last opening. */
-async function startOf(run: Run, row: PartitionRow, first: number): Promise<{ after: number; through: Position } | undefined> {
+async function startOf(
+  run: Run,
+  row: PartitionRow,
+  first: number,
+): Promise<{ after: number; through: Position } | undefined> {
   if (row.mark.offset < first) return undefined
   let after = first - 1
   let span = 0
@@ -192,7 +211,12 @@ async function startOf(run: Run, row: PartitionRow, first: number): Promise<{ af
   return { after, through }
 }
 
-async function eachKept(run: Run, row: PartitionRow, after: number, visit: (stored: StoredEntry) => void): Promise<void> {
+async function eachKept(
+  run: Run,
+  row: PartitionRow,
+  after: number,
+  visit: (stored: StoredEntry) => void,
+): Promise<void> {
   let offset = after
   while (offset < row.mark.offset) {
     run.options.signal?.throwIfAborted()
@@ -226,13 +250,24 @@ function verifyRow(run: Run, collection: string, row: ScannedRow): void {
   const id = refId(ref)
   const expected = run.expected.get(id)
   run.expected.delete(id)
-  if (row.check === 'wrong') return mismatch(run, ref, 'database', 'the row as it landed', `version ${row.version}, changed by something else`)
-  if (row.check === 'unchecked') note(run, `rows of ${collection} have no check (older than Spillway, or a table without check: true)`, 1)
+  if (row.check === 'wrong')
+    return mismatch(
+      run,
+      ref,
+      'database',
+      'the row as it landed',
+      `version ${row.version}, changed by something else`,
+    )
+  if (row.check === 'unchecked')
+    note(run, `rows of ${collection} have no check (older than Spillway, or a table without check: true)`, 1)
   if (expected === undefined || expected.uncertain) return
   if (run.parked.get(id) === expected.version || row.version > expected.version) return
-  if (expected.value === undefined) return mismatch(run, ref, 'database', `deleted at version ${expected.version}`, `version ${row.version}`)
-  if (row.version !== expected.version) return mismatch(run, ref, 'database', `version ${expected.version}`, `version ${row.version}`)
-  if (!sameJson(expected.value, row.value)) mismatch(run, ref, 'database', `the value of version ${expected.version}`, 'another value')
+  if (expected.value === undefined)
+    return mismatch(run, ref, 'database', `deleted at version ${expected.version}`, `version ${row.version}`)
+  if (row.version !== expected.version)
+    return mismatch(run, ref, 'database', `version ${expected.version}`, `version ${row.version}`)
+  if (!sameJson(expected.value, row.value))
+    mismatch(run, ref, 'database', `the value of version ${expected.version}`, 'another value')
 }
 
 /** Written in the kept journal and not among the rows: deleted, parked, or lost. */
@@ -253,14 +288,18 @@ async function verifyFront(run: Run, collection: string, rows: readonly ScannedR
   }
   for (const [partition, list] of byPartition) {
     const at = run.rows.find((row) => row.partition === partition)?.mark.position ?? ABSENT
-    const { held } = await run.engine.shape.front.read(partition, list.map((row) => ({ collection, key: row.key })))
+    const { held } = await run.engine.shape.front.read(
+      partition,
+      list.map((row) => ({ collection, key: row.key })),
+    )
     list.forEach((row, index) => {
       const known = held[index]
       const ref = { collection, key: row.key }
       // Versions above the database's position are still to land.
       if (known === undefined || known.version > at || row.version > at) return
       const newest = Math.max(row.version, run.parked.get(refId(ref)) ?? 0)
-      if (known.version !== newest) mismatch(run, ref, 'front', `version ${newest}`, `version ${known.version}`)
+      if (known.version !== newest)
+        mismatch(run, ref, 'front', `version ${newest}`, `version ${known.version}`)
     })
   }
 }
@@ -270,7 +309,9 @@ function sameJson(a: Value, b: Value): boolean {
   const right = jsonOf(b)
   if (Buffer.compare(left, right) === 0) return true
   // Mapped rows come back in declared field order: equal as JSON values.
-  return sorted(JSON.parse(Buffer.from(left).toString())) === sorted(JSON.parse(Buffer.from(right).toString()))
+  return (
+    sorted(JSON.parse(Buffer.from(left).toString())) === sorted(JSON.parse(Buffer.from(right).toString()))
+  )
 }
 
 function sorted(value: unknown): string {
@@ -281,7 +322,13 @@ function sorted(value: unknown): string {
   )
 }
 
-function mismatch(run: Run, ref: { readonly collection: string; readonly key: string }, store: string, expected: string, found: string): void {
+function mismatch(
+  run: Run,
+  ref: { readonly collection: string; readonly key: string },
+  store: string,
+  expected: string,
+  found: string,
+): void {
   if (run.mismatches.length >= MISMATCHES_MAX) {
     run.mismatchesMore += 1
     return

@@ -69,7 +69,9 @@ export class FusedWriter implements WritePath {
       const entry: WriteEntry = { kind: 'write', id: context.random.id(), knownEnd, writes }
       let verdict: FusedVerdict | typeof FENCED
       try {
-        verdict = await (this.#calls[partition] as Coalescer<WriteEntry, FusedVerdict | typeof FENCED>).add(entry)
+        verdict = await (this.#calls[partition] as Coalescer<WriteEntry, FusedVerdict | typeof FENCED>).add(
+          entry,
+        )
       } catch (error) {
         if (!(error instanceof AppendUnknown)) throw error
         const settled = await this.#settle(partition, entry, error)
@@ -84,7 +86,10 @@ export class FusedWriter implements WritePath {
       // Void by name, by age or by generation: a new entry, while the caller has had no answer.
       else await context.clock.turn()
     }
-    throw new SpillwayError('fenced', `The store kept changing under this write, which does not count; send it again.`)
+    throw new SpillwayError(
+      'fenced',
+      `The store kept changing under this write, which does not count; send it again.`,
+    )
   }
 
   async control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry> {
@@ -107,7 +112,9 @@ export class FusedWriter implements WritePath {
         await context.clock.sleep(context.settings.retryBaseMs * attempt)
       }
     }
-    throw new SpillwayError('unavailable', 'The store did not take a control entry; retry.', { cause: failure })
+    throw new SpillwayError('unavailable', 'The store did not take a control entry; retry.', {
+      cause: failure,
+    })
   }
 
   async idle(): Promise<void> {
@@ -118,7 +125,10 @@ export class FusedWriter implements WritePath {
     for (const calls of this.#calls) calls.close()
   }
 
-  async #call(partition: number, entries: readonly WriteEntry[]): Promise<readonly (FusedVerdict | typeof FENCED)[]> {
+  async #call(
+    partition: number,
+    entries: readonly WriteEntry[],
+  ): Promise<readonly (FusedVerdict | typeof FENCED)[]> {
     const { fused, context } = this.#options
     const one = this.#partition(partition)
     // An entry that was made in an older generation is void by generation: nothing would be gained by sending it.
@@ -155,4 +165,3 @@ export class FusedWriter implements WritePath {
     return this.#options.partitions[partition] as FusedPartitionRuntime
   }
 }
-

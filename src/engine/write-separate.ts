@@ -66,7 +66,10 @@ export class SeparateWriter implements WritePath {
       const written = await this.#attempt(request)
       if (written !== 'void') return written
     }
-    throw new SpillwayError('unavailable', `The write did not get into the journal in ${ATTEMPTS_MAX} tries and does not count; send it again.`)
+    throw new SpillwayError(
+      'unavailable',
+      `The write did not get into the journal in ${ATTEMPTS_MAX} tries and does not count; send it again.`,
+    )
   }
 
   async control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry> {
@@ -83,7 +86,9 @@ export class SeparateWriter implements WritePath {
         await context.clock.sleep(context.settings.retryBaseMs * attempt)
       }
     }
-    throw new SpillwayError('unavailable', 'The journal did not take a control entry; retry.', { cause: failure })
+    throw new SpillwayError('unavailable', 'The journal did not take a control entry; retry.', {
+      cause: failure,
+    })
   }
 
   async idle(): Promise<void> {
@@ -105,13 +110,25 @@ export class SeparateWriter implements WritePath {
     const { tail, applier } = this.#partition(partition)
     const { mark } = tail
     if (countOf(mark.position) > COUNT_MAX - COUNT_RESERVE) {
-      throw new SpillwayError('unavailable', `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`)
+      throw new SpillwayError(
+        'unavailable',
+        `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`,
+      )
     }
-    const entry: WriteEntry = { kind: 'write', id: this.#options.context.random.id(), knownEnd: mark.position, writes }
+    const entry: WriteEntry = {
+      kind: 'write',
+      id: this.#options.context.random.id(),
+      knownEnd: mark.position,
+      writes,
+    }
     const handle = (): EntryHandle => handleOf(partition, entry, mark.offset)
     let appended: Appended
     try {
-      appended = await orAbort(this.#options.laneOf(partition).add({ partition, entry }), request.signal, handle)
+      appended = await orAbort(
+        this.#options.laneOf(partition).add({ partition, entry }),
+        request.signal,
+        handle,
+      )
     } catch (error) {
       if (error instanceof AppendUnknown) return this.#settle(handle(), error)
       throw error
@@ -129,7 +146,12 @@ export class SeparateWriter implements WritePath {
   }
 
   /** Not applied in time: durable, and its verdict is certain only where control entries alone decide it. */
-  #late(partition: number, placed: PlacedEntry, writes: readonly Write[], handle: EntryHandle): Written | Promise<Written | 'void'> {
+  #late(
+    partition: number,
+    placed: PlacedEntry,
+    writes: readonly Write[],
+    handle: EntryHandle,
+  ): Written | Promise<Written | 'void'> {
     const found = this.#partition(partition).tail.find(placed.first)
     const unconditional = writes.every((write) => write.ifVersion === undefined)
     if (found === undefined || !unconditional) throw unknownOutcome(handle, undefined)
@@ -152,7 +174,8 @@ export class SeparateWriter implements WritePath {
         continue
       }
       if (settled.kind === 'void') return 'void'
-      if (settled.kind === 'refused') throw new SpillwayError(settled.code, refusalText(settled.code, handle.refs.length))
+      if (settled.kind === 'refused')
+        throw new SpillwayError(settled.code, refusalText(settled.code, handle.refs.length))
       return { first: settled.first, stage: 'visible' }
     }
   }
@@ -197,7 +220,11 @@ function refusalText(code: 'sealed' | 'version-mismatch', writes: number): strin
 }
 
 /** The caller may give up waiting; what was sent is then unknown to it, and the entry's handle is its answer. */
-function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined, handle: () => EntryHandle): Promise<T> {
+function orAbort<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  handle: () => EntryHandle,
+): Promise<T> {
   if (signal === undefined) return work
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => reject(unknownOutcome(handle(), signal.reason))

@@ -85,7 +85,8 @@ export function planLanding(input: LandingInput): LandingPlan {
     if (entry.kind !== 'write') {
       if (countOf(placed.first) > 0) counts.control += 1
       if (entry.kind === 'void') plan.voids.push([entry.target, placed.first])
-      if (entry.kind === 'seal' && !control.seals.has(entry.collection)) plan.seals.push([entry.collection, placed.first])
+      if (entry.kind === 'seal' && !control.seals.has(entry.collection))
+        plan.seals.push([entry.collection, placed.first])
     } else if (verdict.kind === 'void') {
       counts.voided += entry.writes.length
     } else if (verdict.kind === 'refused') {
@@ -163,7 +164,11 @@ function plannedRow(write: Write, version: Version): PlannedRow {
 }
 
 /** A frame is parked whole: one write that is not accepted parks all. */
-function causeOf(rejected: ReadonlyMap<Version, string>, placed: PlacedEntry, entry: WriteEntry): string | undefined {
+function causeOf(
+  rejected: ReadonlyMap<Version, string>,
+  placed: PlacedEntry,
+  entry: WriteEntry,
+): string | undefined {
   if (rejected.size === 0) return undefined
   for (let index = 0; index < entry.writes.length; index += 1) {
     const cause = rejected.get(plus(placed.first, index))

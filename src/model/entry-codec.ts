@@ -13,7 +13,7 @@
  *
  * The writer packs the entries of a whole append into one buffer that can be moved to another thread, and copies
  * every value once. Short ASCII strings are written byte by byte: a call into the runtime costs more than 30 of
- * them. Measured with 500 B values, Node 24 and Bun 1.4: see bench figures in the decision on the SQLite journal.
+ * them. Measured with values of 500 bytes: 5.5M entries/s written and 2.8M read on Node 24, 4.6M and 2.1M on Bun 1.4.
  */
 import { SpillwayError, invariant } from '../errors.ts'
 import type { Entry, Write, WriteEntry } from './entry.ts'

@@ -20,7 +20,14 @@ export interface LedgerCounts {
   readonly control: number
 }
 
-export const EMPTY_LEDGER: LedgerCounts = { landed: 0, superseded: 0, refused: 0, parked: 0, voided: 0, control: 0 }
+export const EMPTY_LEDGER: LedgerCounts = {
+  landed: 0,
+  superseded: 0,
+  refused: 0,
+  parked: 0,
+  voided: 0,
+  control: 0,
+}
 
 export function addLedger(a: LedgerCounts, b: LedgerCounts): LedgerCounts {
   return {

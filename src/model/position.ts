@@ -54,7 +54,10 @@ export function formatPosition(at: Position): string {
 /** A version from outside: an integer from 0 to 2^53-1, else `invalid`. */
 export function versionFrom(value: unknown, name: string): Version {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value as Version
-  throw new SpillwayError('invalid', `${name} must be a version: an integer from 0 to 2^53-1 as a receipt or record gave it.`)
+  throw new SpillwayError(
+    'invalid',
+    `${name} must be a version: an integer from 0 to 2^53-1 as a receipt or record gave it.`,
+  )
 }
 
 export function laterOf(a: Position, b: Position): Position {

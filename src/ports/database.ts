@@ -51,7 +51,14 @@ export type LandResult =
    */
   | { readonly kind: 'landed'; readonly cleared: number; readonly newer: readonly RecordRef[] }
   /** Rolled back: these rows are not accepted as data (index into `rows` or `history`, every one that was found). */
-  | { readonly kind: 'rejects'; readonly rejects: readonly { readonly ref: RecordRef; readonly version: Version; readonly cause: string }[] }
+  | {
+      readonly kind: 'rejects'
+      readonly rejects: readonly {
+        readonly ref: RecordRef
+        readonly version: Version
+        readonly cause: string
+      }[]
+    }
   /** Rolled back: the database is somewhere else. */
   | { readonly kind: 'moved'; readonly mark: Mark | undefined }
   /** Rolled back: as many writes or bytes are parked as may be; landing stops until some are resolved. */
@@ -103,24 +110,41 @@ export interface Database {
    * Issues the first or the next generation for all partitions in one transaction: every position row gets
    * this generation's journal identity and mark. Fails with `moved` if some row is not where `expected` says.
    */
-  beginGeneration(generation: number, marks: readonly Mark[], expected: readonly (Mark | undefined)[]): Promise<'begun' | 'moved'>
+  beginGeneration(
+    generation: number,
+    marks: readonly Mark[],
+    expected: readonly (Mark | undefined)[],
+  ): Promise<'begun' | 'moved'>
   snapshot(partition: number): Promise<FoldSnapshot>
   read(partition: number, refs: readonly RecordRef[]): Promise<DatabaseRead>
   land(batch: LandBatch): Promise<LandResult>
   /** Forgets refused positions up to `upTo`, raises refusedFrom, in one transaction. Only after trimming. */
   forgetRefused(partition: number, upTo: Position): Promise<void>
   parked: {
-    list(options: { readonly collection?: string; readonly after?: string; readonly limit: number }): Promise<{ readonly items: readonly ParkedItem[]; readonly next: string | undefined }>
+    list(options: {
+      readonly collection?: string
+      readonly after?: string
+      readonly limit: number
+    }): Promise<{ readonly items: readonly ParkedItem[]; readonly next: string | undefined }>
     /** With the parked payload (undefined = a delete) and the row that the table has now. */
-    get(ref: RecordRef): Promise<(ParkedItem & { readonly value: Value | undefined; readonly table: Held }) | undefined>
+    get(
+      ref: RecordRef,
+    ): Promise<(ParkedItem & { readonly value: Value | undefined; readonly table: Held }) | undefined>
     /**
      * Lands parked writes in one transaction: each deletes its own parked row by key and version first, and
      * does nothing if that affected no row. `superseded`: the table has a newer version.
      */
-    retry(partition: number, rows: readonly { readonly ref: RecordRef; readonly version: Version }[]): Promise<readonly ('landed' | 'superseded' | 'gone' | { readonly rejected: string })[]>
+    retry(
+      partition: number,
+      rows: readonly { readonly ref: RecordRef; readonly version: Version }[],
+    ): Promise<readonly ('landed' | 'superseded' | 'gone' | { readonly rejected: string })[]>
   }
   /** Rows of a collection by key bytes, for verify. */
-  scan(collection: string, after: string | undefined, limit: number): Promise<{ readonly rows: readonly ScannedRow[]; readonly next: string | undefined }>
+  scan(
+    collection: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ readonly rows: readonly ScannedRow[]; readonly next: string | undefined }>
   /** Collections that have rows (unmapped ones are found in the shared table). */
   collections(): Promise<readonly string[]>
   close(): Promise<void>

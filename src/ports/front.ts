@@ -66,7 +66,11 @@ export interface ApplyRequest {
 
 export type ApplyResult =
   /** All applied. Verdicts in order; a dropped entry's verdict is undefined (the database judged it). */
-  | { readonly kind: 'applied'; readonly seen: FrontSeen; readonly verdicts: readonly (Verdict | undefined)[] }
+  | {
+      readonly kind: 'applied'
+      readonly seen: FrontSeen
+      readonly verdicts: readonly (Verdict | undefined)[]
+    }
   /**
    * Applied up to before an entry whose condition needs keys that the front lost: `verdicts.length` entries
    * were applied. Fill `missing`, then apply the rest.
@@ -101,7 +105,12 @@ export interface FrontReads {
    * and floor ≤ position ≤ through; the answer is what the front holds afterwards (undefined = not taken).
    * `identity` must match, else nothing is taken.
    */
-  fill(partition: number, identity: string, position: Position, rows: readonly FrontFillRow[]): Promise<FrontRead>
+  fill(
+    partition: number,
+    identity: string,
+    position: Position,
+    rows: readonly FrontFillRow[],
+  ): Promise<FrontRead>
   /**
    * Keeps keys from being released for `forMs` (conditional writes hold their keys until they are applied).
    * Answers like `read`. Bounded in number: beyond the bound it answers without holding.
@@ -112,7 +121,10 @@ export interface FrontReads {
   /** Drops one key's value if it is landed up to `landed` (the way out after somebody edited the table). */
   invalidate(partition: number, identity: string, ref: RecordRef, landed: Position): Promise<boolean>
   /** Which of these positions were refused. Exact only for positions above `seen.refusedFrom` and ≤ through. */
-  refused(partition: number, positions: readonly Position[]): Promise<{ readonly seen: FrontSeen; readonly refused: readonly boolean[] }>
+  refused(
+    partition: number,
+    positions: readonly Position[],
+  ): Promise<{ readonly seen: FrontSeen; readonly refused: readonly boolean[] }>
   /** The control state and refused positions, in one snapshot; undefined when missing. */
   snapshot(partition: number): Promise<{ readonly seen: FrontSeen; readonly fold: FoldSnapshot | undefined }>
   /** Forgets refused positions up to `upTo` (they are landed and trimmed) and raises refusedFrom. */

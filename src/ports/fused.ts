@@ -49,14 +49,22 @@ export interface FusedFront {
    * Judges and writes entries in order, each with its own verdict, if identity and generation match. Rejects
    * with `overloaded`/`unavailable` only when nothing happened for certain; any other failure is unknown.
    */
-  write(partition: number, identity: string, generation: number, entries: readonly WriteEntry[]): Promise<FusedWriteResult>
+  write(
+    partition: number,
+    identity: string,
+    generation: number,
+    entries: readonly WriteEntry[],
+  ): Promise<FusedWriteResult>
   /** Appends a control entry (void, seal, marker); same failures as `write`. */
   control(
     partition: number,
     identity: string,
     generation: number,
     entry: ControlEntry,
-  ): Promise<{ readonly kind: 'written'; readonly seen: FrontSeen; readonly placed: PlacedEntry } | { readonly kind: 'fenced'; readonly seen: FrontSeen }>
+  ): Promise<
+    | { readonly kind: 'written'; readonly seen: FrontSeen; readonly placed: PlacedEntry }
+    | { readonly kind: 'fenced'; readonly seen: FrontSeen }
+  >
   /**
    * Opens a generation: appends its opening entry and stores the present identity; keeps values only if
    * `keep` says that the stream was proven to continue the database's position, else empties the partition

@@ -38,7 +38,11 @@ export interface JournalReader {
    * Entries with an offset above `after`, in order, without a gap, up to the limits (at least one entry where
    * there is one). Rejects with `journal-mismatch` when entries right after `after` were trimmed away.
    */
-  read(partition: number, after: number, limits: { readonly entriesMax: number; readonly bytesMax: number }): Promise<JournalRead>
+  read(
+    partition: number,
+    after: number,
+    limits: { readonly entriesMax: number; readonly bytesMax: number },
+  ): Promise<JournalRead>
   /** The entry at exactly this offset, or undefined (trimmed, or not there). */
   at(partition: number, offset: number): Promise<StoredEntry | undefined>
   /** Forgets entries up to and including `offset`. Idempotent; may keep more than asked. */

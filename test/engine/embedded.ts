@@ -21,7 +21,14 @@ export async function embedded(options: Partial<TierOptions> = {}): Promise<Embe
   const appDb = join(dir, 'app.db')
   const journalDb = join(dir, 'journal.db')
   const openIt = (more: Partial<TierOptions>): Promise<Tier> =>
-    open({ front: 'memory:', journal: `sqlite:${journalDb}`, database: `sqlite:${appDb}`, partitions: 4, ...options, ...more })
+    open({
+      front: 'memory:',
+      journal: `sqlite:${journalDb}`,
+      database: `sqlite:${appDb}`,
+      partitions: 4,
+      ...options,
+      ...more,
+    })
   let tier = await openIt({})
   onTestFinished(async () => {
     await tier.close({ drainMs: 0 }).catch(() => undefined)

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { SpillwayError, collection } from '../../src/index.ts'
-import type { Tier } from '../../src/index.ts'
+import { collection } from '../../src/index.ts'
+import type { SpillwayError, Tier } from '../../src/index.ts'
 import { embedded } from './embedded.ts'
 
 const code = (promise: Promise<unknown>): Promise<string> =>
@@ -87,9 +87,16 @@ describe('landing in a mapped table', () => {
     const last = await records.delete('k')
     versions.push(last.version)
     await last.landed()
-    const rows = sql(it.appDb).prepare('SELECT name, spillway_version v, spillway_deleted d FROM person2_history ORDER BY 2').all()
+    const rows = sql(it.appDb)
+      .prepare('SELECT name, spillway_version v, spillway_deleted d FROM person2_history ORDER BY 2')
+      .all()
     expect(rows.map((row) => row['v'])).toEqual(versions)
-    expect(rows.map((row) => [row['name'], Number(row['d'])])).toEqual([['a', 0], ['b', 0], ['c', 0], [null, 1]])
+    expect(rows.map((row) => [row['name'], Number(row['d'])])).toEqual([
+      ['a', 0],
+      ['b', 0],
+      ['c', 0],
+      [null, 1],
+    ])
     expect((await drained(it.tier)).totals).toMatchObject({ accepted: 4, landed: 4, superseded: 0 })
   })
 })
@@ -98,7 +105,10 @@ describe('parked writes', () => {
   test('a row that the table does not take is parked with its cause; the others land; it is served and listed', async () => {
     const it = await peopleTier()
     const records = it.tier.records(people)
-    const [good, bad] = await Promise.all([records.put('good', { name: 'a', age: 1 }), records.put('bad', { name: 'b', age: -1 })])
+    const [good, bad] = await Promise.all([
+      records.put('good', { name: 'a', age: 1 }),
+      records.put('bad', { name: 'b', age: -1 }),
+    ])
     expect(await good.landed()).toBe('landed')
     await expect(bad.landed()).rejects.toMatchObject({ code: 'parked' })
     expect((await records.get('bad'))?.value).toEqual({ name: 'b', age: -1 })
@@ -106,7 +116,9 @@ describe('parked writes', () => {
     expect(next).toBeNull()
     expect(items).toMatchObject([{ collection: 'people', key: 'bad', version: bad.version, attempts: 1 }])
     expect(items[0]?.cause).toMatch(/age must not be negative/)
-    expect(Buffer.from((await it.tier.parked.get('people', 'bad'))?.json ?? []).toString()).toBe('{"name":"b","age":-1}')
+    expect(Buffer.from((await it.tier.parked.get('people', 'bad'))?.json ?? []).toString()).toBe(
+      '{"name":"b","age":-1}',
+    )
     expect((await drained(it.tier)).totals).toMatchObject({ accepted: 2, landed: 1, parked: 1, pending: 0 })
     // The truth is what was written: conditions and reads after a restart see the parked version.
     const again = (await it.reopen({ collections: [people] })).records(people)
@@ -121,7 +133,12 @@ describe('parked writes', () => {
     await drained(it.tier)
     await (await records.put('k', { name: 'a', age: 1 })).landed()
     expect((await it.tier.parked.list()).items).toEqual([])
-    expect((await drained(it.tier)).totals).toMatchObject({ accepted: 2, landed: 1, superseded: 1, parked: 0 })
+    expect((await drained(it.tier)).totals).toMatchObject({
+      accepted: 2,
+      landed: 1,
+      superseded: 1,
+      parked: 0,
+    })
   })
 
   test('retry lands it once the table takes it, and finds nothing the second time', async () => {
@@ -138,19 +155,23 @@ describe('parked writes', () => {
     expect((await tier.verify()).ok).toBe(true)
   })
 
-  test('resolve writes a newer entry: the table\'s value, or a delete; only for the version that was looked at', async () => {
+  test("resolve writes a newer entry: the table's value, or a delete; only for the version that was looked at", async () => {
     const it = await peopleTier()
     const records = it.tier.records(people)
     await (await records.put('k', { name: 'first', age: 1 })).landed()
     const bad = await records.put('k', { name: 'second', age: -1 })
     await drained(it.tier)
     const { parked } = it.tier
-    expect(await code(parked.resolve('people', 'k', { with: 'table', version: bad.version + 1 }))).toBe('version-mismatch')
+    expect(await code(parked.resolve('people', 'k', { with: 'table', version: bad.version + 1 }))).toBe(
+      'version-mismatch',
+    )
     const resolved = await parked.resolve('people', 'k', { with: 'table', version: bad.version })
     await resolved.landed()
     expect((await records.get('k'))?.value).toEqual({ name: 'first', age: 1 })
     expect((await parked.list()).items).toEqual([])
-    expect(await code(parked.resolve('people', 'k', { with: 'delete', version: bad.version }))).toBe('not-found')
+    expect(await code(parked.resolve('people', 'k', { with: 'delete', version: bad.version }))).toBe(
+      'not-found',
+    )
   })
 
   test('at its bound landing stands still, says so, and goes on once something is resolved', async () => {
@@ -186,14 +207,20 @@ describe('verify', () => {
     other.exec(`DELETE FROM person WHERE id = 'p4'`)
     const report = await it.tier.verify()
     expect(report.ok).toBe(false)
-    expect(report.mismatches.map((one) => `${one.store} ${one.key}`).sort()).toEqual(['database p3', 'database p4'])
+    expect(report.mismatches.map((one) => `${one.store} ${one.key}`).sort()).toEqual([
+      'database p3',
+      'database p4',
+    ])
   })
 
   test('a ledger that does not add up is found', async () => {
     const it = await embedded({ partitions: 1 })
     await (await it.tier.records('c').put('k', 1)).landed()
     const other = sql(it.appDb)
-    const columns = other.prepare('PRAGMA table_info(spillway_position)').all().map((row) => String(row['name']))
+    const columns = other
+      .prepare('PRAGMA table_info(spillway_position)')
+      .all()
+      .map((row) => String(row['name']))
     expect(columns).toContain('landed')
     other.exec('UPDATE spillway_position SET landed = landed + 1')
     const report = await it.tier.verify()

@@ -10,7 +10,8 @@ const code = (promise: Promise<unknown>): Promise<string> =>
   )
 
 /** Bytes are bytes, whether a Buffer holds them or not; and a failure does not print megabytes. */
-const same = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0
+const same = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
+  a !== undefined && Buffer.compare(a, b) === 0
 
 describe('records', () => {
   test('what was put is read back, also after a restart that finds nothing landed', async () => {
@@ -18,9 +19,17 @@ describe('records', () => {
     const forms = it.tier.records<{ a: number }>('forms')
     const receipt = await forms.put('k', { a: 1 })
     expect(receipt).toMatchObject({ collection: 'forms', key: 'k', stage: 'visible' })
-    expect(await forms.get('k', { atLeast: receipt.version })).toEqual({ key: 'k', version: receipt.version, value: { a: 1 } })
+    expect(await forms.get('k', { atLeast: receipt.version })).toEqual({
+      key: 'k',
+      version: receipt.version,
+      value: { a: 1 },
+    })
     const again = await it.reopen()
-    expect(await again.records('forms').get('k')).toEqual({ key: 'k', version: receipt.version, value: { a: 1 } })
+    expect(await again.records('forms').get('k')).toEqual({
+      key: 'k',
+      version: receipt.version,
+      value: { a: 1 },
+    })
   })
 
   test('the JSON bytes come back as they were sent, from memory and from the table', async () => {
@@ -36,7 +45,18 @@ describe('records', () => {
   test('any well-formed key of 1 to 512 bytes round-trips, others are invalid', async () => {
     const it = await embedded()
     const records = it.tier.records('forms')
-    const keys = ['__proto__', 'constructor', '🙂', 'a/b', '../x', 'nul\0nul', ' ', '%2F', 'x'.repeat(512), '字'.repeat(170)]
+    const keys = [
+      '__proto__',
+      'constructor',
+      '🙂',
+      'a/b',
+      '../x',
+      'nul\0nul',
+      ' ',
+      '%2F',
+      'x'.repeat(512),
+      '字'.repeat(170),
+    ]
     for (const key of keys) await records.put(key, key)
     const again = (await it.reopen()).records('forms')
     expect((await again.getMany(keys)).map((record) => record?.value)).toEqual(keys)
@@ -71,7 +91,9 @@ describe('records', () => {
   test('of many conditional writes of one key in flight exactly one gets through', async () => {
     const { tier } = await embedded()
     const records = tier.records<number>('forms')
-    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, n) => code(records.put('k', n, { ifVersion: 0 }))))
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => code(records.put('k', n, { ifVersion: 0 }))),
+    )
     expect(outcomes.filter((one) => one === 'resolved')).toHaveLength(1)
     expect(outcomes.filter((one) => one === 'version-mismatch')).toHaveLength(199)
   })
@@ -79,7 +101,9 @@ describe('records', () => {
   test('updates of one key from many callers lose none', async () => {
     const { tier } = await embedded()
     const records = tier.records<{ n: number }>('forms')
-    await Promise.all(Array.from({ length: 25 }, () => records.update('n', (now) => ({ n: (now?.n ?? 0) + 1 }))))
+    await Promise.all(
+      Array.from({ length: 25 }, () => records.update('n', (now) => ({ n: (now?.n ?? 0) + 1 }))),
+    )
     expect((await records.get('n'))?.value).toEqual({ n: 25 })
     await records.update('n', () => undefined)
     expect(await records.get('n')).toBeUndefined()
@@ -88,10 +112,25 @@ describe('records', () => {
   test('putMany gives each write its own outcome; getMany answers in order with holes', async () => {
     const { tier } = await embedded()
     const records = tier.records('forms')
-    const outcomes = await records.putMany([{ key: 'a', value: 1 }, { key: '', value: 2 }, { key: 'b', value: 3, ifVersion: 9 }, { key: 'a', delete: true }])
-    expect(outcomes.map((one) => (one instanceof SpillwayError ? one.code : 'ok'))).toEqual(['ok', 'invalid', 'version-mismatch', 'ok'])
+    const outcomes = await records.putMany([
+      { key: 'a', value: 1 },
+      { key: '', value: 2 },
+      { key: 'b', value: 3, ifVersion: 9 },
+      { key: 'a', delete: true },
+    ])
+    expect(outcomes.map((one) => (one instanceof SpillwayError ? one.code : 'ok'))).toEqual([
+      'ok',
+      'invalid',
+      'version-mismatch',
+      'ok',
+    ])
     await records.put('c', 4)
-    expect((await records.getMany(['c', 'nope', 'a', 'c'])).map((one) => one?.value)).toEqual([4, undefined, undefined, 4])
+    expect((await records.getMany(['c', 'nope', 'a', 'c'])).map((one) => one?.value)).toEqual([
+      4,
+      undefined,
+      undefined,
+      4,
+    ])
   })
 
   test('a value that is no JSON, too large or too deep is turned away and changes nothing', async () => {
@@ -120,13 +159,24 @@ describe('frames', () => {
   test('are all or nothing, in one partition, and never hold a key twice', async () => {
     const { tier } = await embedded()
     await tier.records('d').put('k', 'before')
-    const write = (extra: object): Promise<Receipt[]> => tier.atomic([{ collection: 'c', key: 'k', value: 1 }, { collection: 'd', key: 'k', value: 2, ...extra }])
+    const write = (extra: object): Promise<Receipt[]> =>
+      tier.atomic([
+        { collection: 'c', key: 'k', value: 1 },
+        { collection: 'd', key: 'k', value: 2, ...extra },
+      ])
     expect(await code(write({ ifVersion: 0 }))).toBe('version-mismatch')
     expect(await tier.records('c').get('k')).toBeUndefined()
     const receipts = await write({})
     expect((receipts[1] as Receipt).version).toBe((receipts[0] as Receipt).version + 1)
     expect((await tier.records('d').get('k'))?.value).toBe(2)
-    expect(await code(tier.atomic([{ collection: 'c', key: 'k', value: 1 }, { collection: 'c', key: 'k', value: 2 }]))).toBe('invalid')
+    expect(
+      await code(
+        tier.atomic([
+          { collection: 'c', key: 'k', value: 1 },
+          { collection: 'c', key: 'k', value: 2 },
+        ]),
+      ),
+    ).toBe('invalid')
     const apart = Array.from({ length: 16 }, (_, n) => ({ collection: 'c', key: `k${n}`, value: n }))
     expect(await code(tier.atomic(apart))).toBe('invalid')
     expect(await code(tier.atomic([]))).toBe('invalid')
@@ -137,7 +187,10 @@ describe('seal', () => {
   test('refuses every later write in journal order, also after a restart, and leaves other collections alone', async () => {
     const it = await embedded()
     const before = await it.tier.records('forms').put('k', 1)
-    const [sealed, late] = await Promise.all([it.tier.records('forms').seal(), code(it.tier.records('forms').put('k', 2))])
+    const [sealed, late] = await Promise.all([
+      it.tier.records('forms').seal(),
+      code(it.tier.records('forms').put('k', 2)),
+    ])
     expect(sealed.positions).toHaveLength(4)
     expect(['resolved', 'sealed']).toContain(late)
     expect(await code(it.tier.records('forms').put('k', 3))).toBe('sealed')
@@ -163,7 +216,9 @@ describe('collections', () => {
         validate: (value: unknown) => {
           const given = value as { n?: unknown }
           if (given.n === undefined) return { value: { n: 0 } }
-          return typeof given.n === 'number' ? { value } : { issues: [{ message: 'must be a number', path: ['n'] }] }
+          return typeof given.n === 'number'
+            ? { value }
+            : { issues: [{ message: 'must be a number', path: ['n'] }] }
         },
       },
     }
@@ -174,18 +229,27 @@ describe('collections', () => {
     await expect(records.put('k', {})).rejects.toThrow(/changes values/)
   })
 
-  test.each(['gzip', 'zstd'] as const)('%s: large values are compressed and come back byte for byte', async (compression) => {
-    const it = await embedded({ collections: [collection('docs', { compression, compressionThresholdBytes: 1_000, valueBytesMax: 16 * 2 ** 20 })] })
-    const json = new TextEncoder().encode(JSON.stringify({ text: 'spillway '.repeat(500_000), small: 1 }))
-    const receipt = await it.tier.records('docs').putJson('k', json)
-    await receipt.landed()
-    expect((await it.tier.status()).usage.journalBytes).toBeLessThan(json.byteLength)
-    expect(same((await it.tier.records('docs').getJson('k'))?.json, json)).toBe(true)
-    expect(same((await (await it.reopen()).records('docs').getJson('k'))?.json, json)).toBe(true)
-  })
+  test.each(['gzip', 'zstd'] as const)(
+    '%s: large values are compressed and come back byte for byte',
+    async (compression) => {
+      const it = await embedded({
+        collections: [
+          collection('docs', { compression, compressionThresholdBytes: 1_000, valueBytesMax: 16 * 2 ** 20 }),
+        ],
+      })
+      const json = new TextEncoder().encode(JSON.stringify({ text: 'spillway '.repeat(500_000), small: 1 }))
+      const receipt = await it.tier.records('docs').putJson('k', json)
+      await receipt.landed()
+      expect((await it.tier.status()).usage.journalBytes).toBeLessThan(json.byteLength)
+      expect(same((await it.tier.records('docs').getJson('k'))?.json, json)).toBe(true)
+      expect(same((await (await it.reopen()).records('docs').getJson('k'))?.json, json)).toBe(true)
+    },
+  )
 
   test('readers of a value that is overwritten all the time see whole values only', async () => {
-    const { tier } = await embedded({ collections: [collection('docs', { valueBytesMax: 4 * 2 ** 20, compression: 'zstd' })] })
+    const { tier } = await embedded({
+      collections: [collection('docs', { valueBytesMax: 4 * 2 ** 20, compression: 'zstd' })],
+    })
     const docs = tier.records<string>('docs')
     await docs.put('k', '0'.repeat(2 ** 21))
     let writing = true

@@ -15,7 +15,12 @@ const value = plainValue(new TextEncoder().encode('1'))
 const put = (key: string, ifVersion?: Position): Write => ({ collection: 'c', key, value, ifVersion })
 const remove = (key: string): Write => ({ collection: 'c', key, value: undefined, ifVersion: undefined })
 let ids = 0
-const entry = (...writes: Write[]): Entry => ({ kind: 'write', id: `e${(ids += 1)}`, knownEnd: start, writes })
+const entry = (...writes: Write[]): Entry => ({
+  kind: 'write',
+  id: `e${(ids += 1)}`,
+  knownEnd: start,
+  writes,
+})
 
 interface Options {
   rejected?: number[]
@@ -28,7 +33,10 @@ function plan(entries: readonly Entry[], options: Options = {}): LandingPlan {
   control.through = start
   return planLanding({
     control,
-    entries: placeAll(start, entries.map((one, index) => ({ offset: index + 2, entry: one }))),
+    entries: placeAll(
+      start,
+      entries.map((one, index) => ({ offset: index + 2, entry: one })),
+    ),
     versionOf: (ref) => options.versions?.[ref.key] ?? ABSENT,
     judged: false,
     rejected: new Map((options.rejected ?? []).map((count) => [at(count) as Version, 'bad data'])),
@@ -36,7 +44,8 @@ function plan(entries: readonly Entry[], options: Options = {}): LandingPlan {
   })
 }
 
-const shown = (rows: readonly { key: string; version: number }[]): string[] => rows.map((row) => `${row.key}@${row.version - start}`)
+const shown = (rows: readonly { key: string; version: number }[]): string[] =>
+  rows.map((row) => `${row.key}@${row.version - start}`)
 
 describe('the landing plan', () => {
   test('lands the newest write of each key, sorted, and counts the others as superseded', () => {
@@ -67,9 +76,18 @@ describe('the landing plan', () => {
   })
 
   test('conditions see earlier writes of the same batch, parked ones and deletes included', () => {
-    const made = plan([entry(put('a')), entry(put('a', at(1))), entry(remove('a')), entry(put('a', ABSENT)), entry(put('a', at(1)))], {
-      rejected: [1],
-    })
+    const made = plan(
+      [
+        entry(put('a')),
+        entry(put('a', at(1))),
+        entry(remove('a')),
+        entry(put('a', ABSENT)),
+        entry(put('a', at(1))),
+      ],
+      {
+        rejected: [1],
+      },
+    )
     expect(made.counts).toMatchObject({ refused: 1 })
     expect(made.refused).toEqual([at(5)])
     expect(shown(made.rows)).toEqual(['a@4'])
@@ -107,24 +125,30 @@ describe('the landing plan', () => {
     const write = fc.record({ key: keys, kind: fc.constantFrom('put', 'delete', 'if', 'create') })
     const frames = fc.uniqueArray(write, { minLength: 1, maxLength: 3, selector: (one) => one.key })
     fc.assert(
-      fc.property(fc.array(frames, { maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 36 })), fc.boolean(), (all, rejected, history) => {
-        const entries = all.map((frame, index) =>
-          entry(
-            ...frame.map(({ key, kind }) => {
-              if (kind === 'delete') return remove(key)
-              return kind === 'put' ? put(key) : put(key, kind === 'if' ? at(index) : ABSENT)
-            }),
-          ),
-        )
-        const made = plan(entries, { rejected, history })
-        const positions = all.reduce((sum, frame) => sum + frame.length, 0)
-        expect(acceptedOf(made.counts)).toBe(positions)
-        expect(Math.min(...Object.values(made.counts))).toBeGreaterThanOrEqual(0)
-        // A key is landed at most once, parked at most once, and what is parked is newer than what lands.
-        const landed = new Map(made.rows.map((row) => [refId(row), row.version]))
-        expect(landed.size).toBe(made.rows.length)
-        for (const parked of made.park) expect(parked.version).toBeGreaterThan(landed.get(refId(parked)) ?? 0)
-      }),
+      fc.property(
+        fc.array(frames, { maxLength: 12 }),
+        fc.array(fc.integer({ min: 1, max: 36 })),
+        fc.boolean(),
+        (all, rejected, history) => {
+          const entries = all.map((frame, index) =>
+            entry(
+              ...frame.map(({ key, kind }) => {
+                if (kind === 'delete') return remove(key)
+                return kind === 'put' ? put(key) : put(key, kind === 'if' ? at(index) : ABSENT)
+              }),
+            ),
+          )
+          const made = plan(entries, { rejected, history })
+          const positions = all.reduce((sum, frame) => sum + frame.length, 0)
+          expect(acceptedOf(made.counts)).toBe(positions)
+          expect(Math.min(...Object.values(made.counts))).toBeGreaterThanOrEqual(0)
+          // A key is landed at most once, parked at most once, and what is parked is newer than what lands.
+          const landed = new Map(made.rows.map((row) => [refId(row), row.version]))
+          expect(landed.size).toBe(made.rows.length)
+          for (const parked of made.park)
+            expect(parked.version).toBeGreaterThan(landed.get(refId(parked)) ?? 0)
+        },
+      ),
     )
   })
 

@@ -1,6 +1,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { COUNT_MAX, GENERATION_MAX, PREEXISTING, countOf, formatPosition, generationOf, plus, position, versionFrom } from '../../src/model/position.ts'
+import {
+  COUNT_MAX,
+  GENERATION_MAX,
+  PREEXISTING,
+  countOf,
+  formatPosition,
+  generationOf,
+  plus,
+  position,
+  versionFrom,
+} from '../../src/model/position.ts'
 
 const generations = fc.integer({ min: 1, max: GENERATION_MAX })
 const counts = fc.integer({ min: 0, max: COUNT_MAX })
