@@ -26,7 +26,7 @@ import {
   newControlState,
 } from '../../model/fold.ts'
 import type { ControlState, Verdict } from '../../model/fold.ts'
-import { ABSENT, ORIGIN, earlierOf, laterOf, plus } from '../../model/position.ts'
+import { ABSENT, ORIGIN, laterOf, plus } from '../../model/position.ts'
 import type { Position, Version } from '../../model/position.ts'
 import type {
   ApplyRequest,
@@ -134,8 +134,7 @@ export class PartitionStore {
   }
 
   release(to: Position): void {
-    // What comes later goes into the list of what has not landed, whatever was said before.
-    if (this.#control !== undefined) this.#shelves.release(earlierOf(to, this.#control.through))
+    this.#shelves.release(to)
   }
 
   invalidate(ref: RecordRef, landed: Position): boolean {
