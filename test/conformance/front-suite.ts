@@ -514,17 +514,6 @@ export function frontSuite(name: string, maker: FrontMaker): void {
         front.unreserve(1_000)
         expect(front.usage().bytes).toBe(before)
       })
-
-      test('an apply gives back what its writes had reserved, whatever became of them', async () => {
-        await started()
-        line.put('a', '"12345678"')
-        line.put('b', '"12345678"', { id: 'gone', knownEnd: ORIGIN })
-        expect(front.reserve(20)).toBe(true)
-        await apply(0)
-        const used = front.usage().bytes
-        front.unreserve(20)
-        expect(front.usage().bytes).toBe(used)
-      })
     })
 
     test('whatever happens in whatever order, the front agrees with a store that forgets nothing', async () => {

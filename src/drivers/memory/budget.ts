@@ -53,9 +53,8 @@ export class Budget {
     return true
   }
 
-  /** Entries of others, or read from the journal, were never reserved here: giving back stops at nothing. */
   unreserve(bytes: number): void {
-    this.#reserved = Math.max(0, this.#reserved - bytes)
+    this.#reserved -= bytes
   }
 
   /** Evicts until `bytes` more would fit; false when nothing is left that may go. */

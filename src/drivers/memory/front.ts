@@ -130,7 +130,6 @@ class MemoryFront implements Front {
     return this.#store(request.partition).apply(request)
   }
 
-  /** `bytes` = those of the values that are about to be journaled; keys and overhead are counted when applied. */
   reserve(bytes: number): boolean {
     return this.#budget.reserve(bytes)
   }

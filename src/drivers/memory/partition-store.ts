@@ -244,14 +244,13 @@ export class PartitionStore {
   }
 
   #follow(placed: PlacedEntry, entry: WriteEntry, verdict: Verdict): void {
+    if (verdict.kind === 'refused') this.#refuse(placed.first)
+    if (verdict.kind !== 'applied') return
     const { writes } = entry
     for (let i = 0; i < writes.length; i += 1) {
       const write = writes[i] as Write
-      const at = plus(placed.first, i)
-      if (write.value !== undefined) this.#budget.unreserve(write.value.bytes.byteLength)
-      if (verdict.kind === 'applied') this.#shelves.put(write, at, write.value)
+      this.#shelves.put(write, plus(placed.first, i), write.value)
     }
-    if (verdict.kind === 'refused') this.#refuse(placed.first)
   }
 
   #refuse(at: Position): void {
@@ -262,7 +261,6 @@ export class PartitionStore {
   /** The database has judged it already; what it knows of the refusal is copied. */
   #drop(placed: PlacedEntry, entry: WriteEntry, drop: DropUpTo): void {
     for (const write of entry.writes) {
-      if (write.value !== undefined) this.#budget.unreserve(write.value.bytes.byteLength)
       const record = this.#shelves.find(write)
       if (record !== undefined) this.#shelves.remove(record)
     }
