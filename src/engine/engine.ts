@@ -5,7 +5,7 @@
  * serves reads, waits for landing, and ends in order. Everything is in terms of partitions, records and bytes;
  * schemas, JSON and names are the business of the tier above.
  */
-import { SpillwayError, isSpillwayError } from '../errors.ts'
+import { SpillwayError } from '../errors.ts'
 import type { Report } from '../events.ts'
 import { withDeadline } from '../kit/clock.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -19,12 +19,13 @@ import type { Database } from '../ports/database.ts'
 import type { Front, Held } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { Journal } from '../ports/journal.ts'
+import { Admission, WRITE_OVERHEAD_BYTES } from './admit.ts'
+import { asked, untilStoresAnswer } from './asked.ts'
 import type { EngineContext } from './context.ts'
 import { Reader } from './read.ts'
 import type { ReadLimits } from './read.ts'
 import { parseHandle } from './entry-handle.ts'
 import type { EntryHandle } from './entry-handle.ts'
-import { NeedsFill } from './needs-fill.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 import type { EngineSettings } from './settings.ts'
 import type { Settled } from './settle.ts'
@@ -59,12 +60,8 @@ export interface EngineOptions {
 /** How far a write has come when its waiter is answered. */
 export type WaitStage = 'journaled' | 'visible' | 'landed'
 
-/** Memory that a write is counted as before it is journaled: its bytes and the objects around them. */
-const WRITE_OVERHEAD_BYTES = 400
 /** Room that the journal must have for this process to call itself ready: a batch of small writes. */
 const JOURNAL_ROOM_BYTES = 64 * 1024
-/** Fills for one conditional write before its caller is told to come back. */
-const FILLS_MAX = 8
 /** Pause between looks at the database's positions where another process lands. */
 const POLL_MS = 100
 
@@ -72,6 +69,7 @@ export class Engine {
   readonly context: EngineContext
   readonly shape: Shape
   readonly #reader: Reader
+  readonly #admission: Admission
   readonly #lands: boolean
   readonly #poll: Loop | undefined
   readonly #alone: boolean
@@ -92,7 +90,7 @@ export class Engine {
     const lands = options.lands ?? true
     const hasHistory = (collection: string): boolean => options.hasHistory?.(collection) ?? false
     const partitions = stores.kind === 'separate' ? stores.journal.partitions : stores.fused.partitions
-    await stores.database.prepare(options.tables, partitions)
+    await untilStoresAnswer(context, () => stores.database.prepare(options.tables, partitions))
     const shape =
       stores.kind === 'separate'
         ? await openSeparateShape({
@@ -114,6 +112,7 @@ export class Engine {
     this.#lands = lands
     this.#alone = alone
     this.#reader = new Reader(context, shape.front, shape.partitions)
+    this.#admission = new Admission(context, shape, this.#reader)
     const { clock, random } = context
     this.#poll = lands
       ? undefined
@@ -137,47 +136,9 @@ export class Engine {
   }
 
   /** Journals writes of one partition as one entry (several = a frame) and waits for its verdict. */
-  async write(partition: number, writes: readonly Write[], signal?: AbortSignal): Promise<Written> {
-    if (this.#closed) throw closedError()
-    signal?.throwIfAborted()
-    const { shape, context } = this
-    const conditions = writes.filter((write) => write.ifVersion !== undefined)
-    if (conditions.length > 0) {
-      await this.#reader.hold(partition, conditions, { timeoutMs: context.settings.waitMs, signal })
-    }
-    const bytes = memoryOf(writes)
-    if (!shape.front.reserve(bytes)) {
-      const { bytesMax } = shape.front.usage()
-      throw new SpillwayError(
-        'overloaded',
-        `The front is full of writes that have not landed (frontBytesMax = ${bytesMax}); retry when landing has caught up.`,
-      )
-    }
-    try {
-      return await this.#writeFilled(partition, writes, signal)
-    } finally {
-      shape.front.unreserve(bytes)
-    }
-  }
-
-  /** Where the front judges as it appends, a condition may need a key that it lost meanwhile: fill and come back. */
-  async #writeFilled(
-    partition: number,
-    writes: readonly Write[],
-    signal: AbortSignal | undefined,
-  ): Promise<Written> {
-    for (let attempt = 1; attempt <= FILLS_MAX; attempt += 1) {
-      try {
-        return await this.shape.writes.write({ partition, writes, signal })
-      } catch (error) {
-        if (!(error instanceof NeedsFill)) throw error
-        await this.#reader.hold(partition, error.missing, { timeoutMs: this.context.settings.waitMs, signal })
-      }
-    }
-    throw new SpillwayError(
-      'unavailable',
-      'The front keeps losing the keys of this condition; nothing has happened, retry.',
-    )
+  write(partition: number, writes: readonly Write[], signal?: AbortSignal): Promise<Written> {
+    if (this.#closed) return Promise.reject(closedError())
+    return this.#admission.write({ partition, writes, signal })
   }
 
   /** Records in order; version 0 = absent. */
@@ -388,23 +349,6 @@ export class Engine {
       () => new SpillwayError('catching-up', `The front did not get there within ${timeoutMs} ms; retry.`),
     )
   }
-}
-
-/** A store's call on behalf of a caller: what is no SpillwayError is a store that does not answer. */
-export function asked<T>(call: Promise<T>): Promise<T> {
-  return call.catch((error: unknown) => {
-    if (isSpillwayError(error) && error.code !== 'outcome-unknown') throw error
-    throw new SpillwayError('unavailable', 'A store does not answer; nothing has happened, retry.', {
-      cause: error,
-    })
-  })
-}
-
-function memoryOf(writes: readonly Write[]): number {
-  let bytes = 0
-  for (const write of writes)
-    bytes += WRITE_OVERHEAD_BYTES + write.key.length + (write.value?.bytes.byteLength ?? 0)
-  return bytes
 }
 
 function closedError(): SpillwayError {

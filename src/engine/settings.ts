@@ -40,8 +40,10 @@ export interface EngineSettings {
   readonly retryMsMax: number
   /** Deadline of each call of a store. */
   readonly callMs: number
-  /** How long open may take, catching up with the journal included. */
+  /** How long open waits for stores that do not answer. */
   readonly openTimeoutMs: number
+  /** How long open may take to bring the front to the end of the journal. */
+  readonly recoverTimeoutMs: number
   /** Positions after which a void is forgotten; the same in every store of a deployment. */
   readonly ageMax: number
   /** Deepest nesting of a JSON value. */
@@ -73,7 +75,8 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   retryBaseMs: 20,
   retryMsMax: 2_000,
   callMs: 10_000,
-  openTimeoutMs: 300_000,
+  openTimeoutMs: 30_000,
+  recoverTimeoutMs: 600_000,
   ageMax: 2 ** 20,
   nestingMax: 512,
   batchMax: 1_000,

@@ -5,6 +5,7 @@ import type { ControlEntry, EntryId, PlacedEntry } from '../model/entry.ts'
 import { generationOf } from '../model/position.ts'
 import type { Front } from '../ports/front.ts'
 import type { Journal } from '../ports/journal.ts'
+import { untilStoresAnswer } from './asked.ts'
 import { appendLane } from './append-lane.ts'
 import type { EngineContext } from './context.ts'
 import { SeparatePartitionRuntime } from './partition.ts'
@@ -25,7 +26,9 @@ export interface SeparateShapeOptions {
 
 export async function openSeparateShape(options: SeparateShapeOptions): Promise<Shape> {
   const { context, front, journal, lands } = options
-  const recovered = await recoverPositions(context, journal, journal.partitions, options.acceptLoss)
+  const recovered = await untilStoresAnswer(context, () =>
+    recoverPositions(context, journal, journal.partitions, options.acceptLoss),
+  )
   const identities = await Promise.all(
     recovered.rows.map((row) => journal.info(row.partition).then((info) => info.identity)),
   )
@@ -111,11 +114,11 @@ async function begin(
   const late = (): SpillwayError =>
     new SpillwayError(
       'catching-up',
-      'The front did not reach the end of the journal within openTimeoutMs; try again, or raise it.',
+      'The front did not reach the end of the journal within recoverTimeoutMs; try again.',
     )
   await withDeadline(
     context.clock,
-    context.settings.openTimeoutMs,
+    context.settings.recoverTimeoutMs,
     async (signal) => {
       await Promise.all(partitions.map((one) => one.catchUp(signal)))
       await Promise.all(partitions.map((one) => one.confirm()))
