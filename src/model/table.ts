@@ -325,9 +325,12 @@ export function refuseUnmapped(
   for (const field of Object.keys(fields)) {
     if (table.byField.get(field)?.inValue === true) continue
     const known = table.valueOrder.map((index) => (table.columns[index] as MappedColumn).field)
+    const hint = table.byField.has(field)
+      ? ' It is a key field: list it in `columns` to have it in values too, equal to the key.'
+      : didYouMean(field, known)
     throw new SpillwayError(
       'invalid',
-      `Field ${JSON.stringify(field)} of ${collection} has no column in table ${JSON.stringify(table.name)}: it would be lost.${didYouMean(field, known)}`,
+      `Field ${JSON.stringify(field)} of ${collection} has no column in table ${JSON.stringify(table.name)}: it would be lost.${hint}`,
     )
   }
 }

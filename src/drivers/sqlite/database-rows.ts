@@ -261,11 +261,11 @@ export class MappedRows implements Rows {
 
   scan(after: string | undefined, limit: number): ScanPage {
     const found =
-      after === undefined
-        ? this.#first.all(limit + 1)
-        : this.#page.all(...keyToSql(this.#table, this.#collection, after), limit + 1)
+      after === undefined ? this.#first.all(limit + 1) : this.#page.all(...fromCursor(after), limit + 1)
     const rows = found.slice(0, limit).map((row) => this.#scanned(row))
-    return { rows, next: found.length > limit ? rows.at(-1)?.key : undefined }
+    const last = found[limit - 1]
+    const more = found.length > limit && last !== undefined
+    return { rows, next: more ? toCursor(this.#valuesOf(last).slice(0, this.#table.keyCount)) : undefined }
   }
 
   any(): boolean {
@@ -327,4 +327,21 @@ export class MappedRows implements Rows {
 
 function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ')
+}
+
+/** Key columns as they stand in the table: a row that others wrote may have a key that no template takes apart. */
+function toCursor(values: readonly SqlValue[]): string {
+  const plain = values.map((value) => {
+    if (typeof value === 'bigint') return { integer: value.toString() }
+    return value instanceof Uint8Array ? { bytes: Buffer.from(value).toString('base64') } : value
+  })
+  return JSON.stringify(plain)
+}
+
+function fromCursor(cursor: string): SqlValue[] {
+  type Plain = null | number | string | { readonly integer?: string; readonly bytes?: string }
+  return (JSON.parse(cursor) as Plain[]).map((value) => {
+    if (value === null || typeof value !== 'object') return value
+    return value.integer === undefined ? Buffer.from(value.bytes ?? '', 'base64') : BigInt(value.integer)
+  })
 }

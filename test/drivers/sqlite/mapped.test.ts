@@ -1,4 +1,5 @@
 /** Mapped tables on SQLite: what was written comes back, what cannot is rejected row by row. */
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Mark } from '../../../src/model/entry.ts'
 import { EMPTY_LEDGER } from '../../../src/model/ledger.ts'
@@ -173,17 +174,85 @@ describe('a table made by ddl', () => {
     expect(await read('forms', '5/old')).toEqual({ candidate: 'old', name: 'New' })
   })
 
-  test('scans page in the order of the key columns', async () => {
+  test('scans page in the order of the key columns, over rows that others wrote too', async () => {
     await land(
       ['2/b', '10/a', '2/a', '-3/x'].map((one) =>
         row('forms', one, { candidate: one.split('/')[1], name: '' }),
       ),
     )
-    const first = await file.database.scan('forms', undefined, 3)
-    expect([first.rows.map((one) => one.key), first.next]).toEqual([['-3/x', '2/a', '2/b'], '2/b'])
-    const rest = await file.database.scan('forms', first.next, 3)
-    expect([rest.rows.map((one) => one.key), rest.next]).toEqual([['10/a'], undefined])
+    file.other.exec("INSERT INTO form (school_no, candidate) VALUES (2, '')")
+    const found: string[][] = []
+    let after: string | undefined
+    do {
+      const page = await file.database.scan('forms', after, 2)
+      found.push(page.rows.map((one) => one.key))
+      after = page.next
+    } while (after !== undefined)
+    expect(found).toEqual([['-3/x', '2/'], ['2/a', '2/b'], ['10/a']])
   })
+
+  test(
+    'any rows come back from the file as they were sent, and their checks are good',
+    { timeout: 60_000 },
+    async () => {
+      const text = fc.string({ unit: 'grapheme', maxLength: 12 })
+      const value = fc.record(
+        {
+          name: fc.option(text),
+          big: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+          total: fc
+            .tuple(fc.nat(), fc.nat(99))
+            .map(([whole, cents]) => `${whole}.${String(cents).padStart(2, '0')}`),
+          open: fc.boolean(),
+          photo: fc.uint8Array({ maxLength: 9 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+          extra: fc.jsonValue(),
+          score: fc.oneof(
+            text,
+            fc.maxSafeInteger(),
+            fc.double({ noNaN: true, noDefaultInfinity: true, noInteger: true }),
+          ),
+          saved: fc
+            .date({
+              min: new Date('1000-01-01T00:00:00Z'),
+              max: new Date('9999-12-31T00:00:00Z'),
+              noInvalidDate: true,
+            })
+            .map((one) => one.toISOString()),
+        },
+        { requiredKeys: ['name'] },
+      )
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(value, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 9 })), {
+            minLength: 1,
+            maxLength: 30,
+          }),
+          async (given) => {
+            const byKey = new Map(
+              given.map(([json, candidate]) => [`${json.big ?? 0}/${candidate}`, { candidate, ...json }]),
+            )
+            const sent = [...byKey].map(([one, json]) => row('forms', one, json))
+            expect((await land(sent)).kind).toBe('landed')
+            const { held } = await file.database.read(
+              0,
+              sent.map(({ collection, key: one }) => ({ collection, key: one })),
+            )
+            const back = held.map((one) => JSON.parse(Buffer.from(one.value!.bytes).toString()) as unknown)
+            expect(back).toEqual(
+              [...byKey.values()].map((json) => JSON.parse(JSON.stringify(json)) as unknown),
+            )
+          },
+        ),
+        { numRuns: 30 },
+      )
+      let after: string | undefined
+      do {
+        const page = await file.database.scan('forms', after, 500)
+        for (const one of page.rows) expect([one.key, one.check]).toEqual([one.key, 'good'])
+        after = page.next
+      } while (after !== undefined)
+    },
+  )
 
   test('values that no longer fit the columns are rejected, not the batch', async () => {
     const good = { candidate: 'x', name: 'X' }
