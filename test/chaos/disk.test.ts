@@ -8,8 +8,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkAllLands, checkWritesGoOn } from '../scenarios/database-away.ts'
 import { verdictOn } from '../scenarios/judged.ts'
 import { Clients } from '../scenarios/load.ts'
-import { Sandbox, drained, until, wait } from '../scenarios/sandbox.ts'
-import { serve } from '../scenarios/served.ts'
+import { Sandbox, until, wait } from '../scenarios/sandbox.ts'
+import { serve, spillway } from '../scenarios/served.ts'
+
+const NOBODY = 65_534
 
 let sandbox: Sandbox
 beforeEach(() => {
@@ -67,28 +69,46 @@ test(
 )
 
 test(
-  'database files that the user of the server may only read: it starts, takes writes, and lands them when it may',
+  'database files that the user of the server may only read from now on: writes go on, also after a kill, and land when it may',
   { timeout: 60_000 },
   async () => {
-    const uid = 65_534
     const journal = sandbox.make('journal')
     const data = sandbox.make('database')
-    for (const folder of [journal, data]) chownSync(folder, uid, uid)
+    for (const folder of [journal, data]) chownSync(folder, NOBODY, NOBODY)
     const sql = join(data, 'app.db')
     const args = ['--journal', `sqlite:${join(journal, 'journal.db')}`, '--database', `sqlite:${sql}`]
     const clients = new Clients()
-    const first = await serve({ args, uid })
-    await clients.put(first.url, 'first')
-    await drained(first.url)
-    expect((await first.stop()).code).toBe(0)
-    const modes = (file: number, folder: number): void => {
-      for (const name of readdirSync(data)) chmodSync(join(data, name), file)
+    const server = await serve({ args, uid: NOBODY })
+    const load = clients.run(server.url)
+    await wait(500)
+    const modes = (file: number, folder: number, uid: number): void => {
+      for (const name of readdirSync(data)) {
+        chmodSync(join(data, name), file)
+        chownSync(join(data, name), uid, uid)
+      }
       chmodSync(data, folder)
+      chownSync(data, uid, uid)
     }
-    modes(0o444, 0o555)
-    const server = await serve({ args, uid })
-    await checkWritesGoOn(server, clients)
-    modes(0o644, 0o755)
-    await checkAllLands(server, clients, sql)
+    modes(0o444, 0o555, 0)
+    const before = clients.acknowledged
+    await wait(1_000)
+    expect(clients.acknowledged).toBeGreaterThan(before)
+    await server.kill()
+    await load.done
+    const again = await serve({ args, uid: NOBODY })
+    await checkWritesGoOn(again, clients)
+    modes(0o644, 0o755, NOBODY)
+    await checkAllLands(again, clients, sql)
+  },
+)
+
+test(
+  'a data folder that the user of the server may not write is refused by name',
+  { timeout: 30_000 },
+  async () => {
+    const data = sandbox.make('data')
+    chmodSync(data, 0o555)
+    const { code, err } = await spillway(['serve', '--port', '0', '--data', data], { uid: NOBODY })
+    expect([code, err]).toEqual([1, expect.stringContaining(`${data} cannot be written by this user`)])
   },
 )

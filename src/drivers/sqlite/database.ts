@@ -56,7 +56,7 @@ export async function openSqliteDatabase(options: SqliteDatabaseOptions): Promis
 function databaseOn(lander: DatabaseThread, reader: DatabaseThread, clock: Clock): Database {
   const commits = new Coalescer<LandBatch, LandResult>({
     name: 'landing',
-    call: (batches) => land(lander, batches, clock.now()),
+    call: (batches) => land(lander, reader, batches, clock.now()),
     itemsMax: BATCHES_MAX,
     weigh: bytesOf,
     weightMax: COMMIT_BYTES_MAX,
@@ -111,13 +111,30 @@ function databaseOn(lander: DatabaseThread, reader: DatabaseThread, clock: Clock
 
 async function land(
   lander: DatabaseThread,
+  reader: DatabaseThread,
   batches: readonly LandBatch[],
   at: number,
 ): Promise<(LandResult | Error)[]> {
   const packed = batches.map(packBatch)
   const transfer = packed.flatMap((batch) => [batch.rows, batch.history, batch.park].map(bufferOf))
-  const outcomes = await lander.call<PackedLanding[]>('land', { batches: packed, at }, transfer)
-  return outcomes.map((one) => ('error' in one ? unpackError(one.error) : one.result))
+  let outcomes: (LandResult | Error)[]
+  try {
+    const landings = await lander.call<PackedLanding[]>('land', { batches: packed, at }, transfer)
+    outcomes = landings.map((one) => ('error' in one ? unpackError(one.error) : one.result))
+  } catch (error) {
+    outcomes = batches.map(() => error as Error)
+  }
+  if (outcomes.some(isReadOnly)) await reader.call('close').catch(() => undefined)
+  return outcomes
+}
+
+/**
+ * Within a process SQLite shares the index of the log among all connections to a file. While one is open that could
+ * open it only for reading, every other one stays read-only too, also when the file may be written again: so the
+ * reader, whose own calls succeed, has to let go of it as well. It opens the file again with its next call.
+ */
+function isReadOnly(outcome: LandResult | Error): boolean {
+  return outcome instanceof Error && outcome.message.includes('SQLITE_READONLY')
 }
 
 function bufferOf(rows: PackedRows): ArrayBuffer {
