@@ -146,11 +146,7 @@ describe.each(runtimes)('installed, on %s', (runtime) => {
     const { version } = JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as {
       version: string
     }
-    const { code, out } = packed.run(
-      runtime,
-      join(packed.folder, 'node_modules', '.bin', 'spillway'),
-      'version',
-    )
+    const { code, out } = packed.spillway(runtime, 'version')
     expect(code).toBe(0)
     expect(out).toContain(`${version} (${runtime} `)
   })
