@@ -12,40 +12,39 @@
  *
  * Durable: WAL, synchronous=FULL, one fsync a commit. A power cut leaves the last intact commit: SQLite's checksums
  * cut the torn tail off. What else can be wrong is found, not skipped: bytes by the crc over partition, offsets and
- * content; lost rows by comparing the blocks with each other and with spillway_ends; another file by its identity.
+ * content; lost rows by spillway_ends when the file is opened, and by the offset that follows when they are read;
+ * another file by its identity.
  *
  * One owner: the connection keeps SQLite's exclusive lock, so that a second process is turned away at open.
  *
  * Bounds: used pages up to `bytesMax`, then `overloaded`; control entries 1 % (at least 64 KiB) further. Freed
- * pages are used again. The write-ahead log is moved into the file between commits whenever 16 MiB have come, and
- * its own file is cut back to 64 MiB.
+ * pages are used again. The write-ahead log is moved into the file between commits whenever 4 MiB have come, and its
+ * own file is cut back to 16 MiB. Moved every 4 / 16 / 64 MiB: 218k / 219k / 266k entries/s, and at the 99.9th
+ * percentile a commit took 20 / 43 / 111 ms (commits of 256 entries of 560 bytes, a busy 2-core machine): a steady
+ * journal is worth more here than the last fifth.
  *
  * After a failed fsync nothing that the kernel still holds can be trusted: the file is `broken`, takes nothing more
  * and has to be opened again.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { SpillwayError, invariant } from '../../errors.ts'
-import { SqliteError, openSqlite } from '../../runtime/sqlite.ts'
+import { SqliteError } from '../../runtime/sqlite.ts'
 import type { SqliteConnection, SqliteStatement } from '../../runtime/sqlite.ts'
-import { forgetOwner, inUse, nameOwner } from './file-owner.ts'
+import { forgetOwner, nameOwner } from './file-owner.ts'
+import { checksum, pack, readBlocks } from './journal-blocks.ts'
+import { gap, journalError, mismatch, readError } from './journal-failures.ts'
 import { SECTION_FIELDS } from './journal-messages.ts'
 import type { AppendAnswer, AppendCall, JournalInit, ReadAnswer, ReadCall } from './journal-messages.ts'
+import { opened, packEnds, prepare, unpackEnds } from './journal-schema.ts'
 
-/** "SpWJ": what SQLite files of ours say they are. */
-const APPLICATION_ID = 0x5370574a
-const FORMAT = 1
 /** A prepared insert for each, out of the 1,000 statements of a connection. */
 const PARTITIONS_MAX = 512
 const CONTROL_RESERVE_BYTES = 64 * 1024
 const CONTROL_RESERVE_SHARE = 0.01
 /** How much may be in the write-ahead log before it is moved into the file. */
-const CHECKPOINT_BYTES = 16 * 1024 * 1024
-const LOG_BYTES_KEPT = 64 * 1024 * 1024
+const CHECKPOINT_BYTES = 4 * 1024 * 1024
 /** What a block costs beside its bytes, for the decision whether it fits: a page that it shares with nothing. */
 const BLOCK_OVERHEAD_BYTES = 4096
-const BLOCKS_PER_READ = 16
 const BLOCKS_PER_TRIM = 64
 
 export class JournalFile {
@@ -77,8 +76,10 @@ export class JournalFile {
     this.#path = path
     this.#bytesMax = init.bytesMax
     this.#db = opened(path)
+    let isOwner = false
     try {
       this.identity = prepare(this.#db, init)
+      isOwner = true
       nameOwner(path)
       this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
       this.#commit = this.#db.prepare('COMMIT')
@@ -94,8 +95,9 @@ export class JournalFile {
       this.#learnEnds(partitions)
       this.#measure()
     } catch (error) {
+      if (isOwner) forgetOwner(path)
       this.#db.close()
-      throw journalError(path, error)
+      throw readError(path, error)
     }
   }
 
@@ -173,41 +175,12 @@ export class JournalFile {
     }
     if (after >= end) return { buffer: new ArrayBuffer(0), blocks: [], end }
     try {
-      return pack(this.#blocks(partition, after + 1, entriesMax, bytesMax), end)
+      return pack(
+        readBlocks(this.#db, this.#path, { partition, from: after + 1, end, entriesMax, bytesMax }),
+        end,
+      )
     } catch (error) {
-      throw journalError(this.#path, error)
-    }
-  }
-
-  #blocks(partition: number, from: number, entriesMax: number, bytesMax: number): BlockRow[] {
-    const start = this.#db.prepare(`SELECT max(first) AS first FROM block_${partition} WHERE first <= ?`)
-    const next = this.#db.prepare(
-      `SELECT first, entries, crc, bytes FROM block_${partition} WHERE first >= ? ORDER BY first LIMIT ${BLOCKS_PER_READ}`,
-    )
-    try {
-      const blocks: BlockRow[] = []
-      let expected = (start.get(from)?.['first'] ?? from) as number
-      let entries = expected - from
-      let bytes = 0
-      const end = this.end(partition)
-      while (expected <= end && entries < entriesMax && bytes < bytesMax) {
-        const rows = next.all<BlockRow>(expected)
-        if (rows.length === 0) throw this.#gap(partition, expected)
-        for (const row of rows) {
-          if (row.first !== expected) throw this.#gap(partition, expected)
-          if (checksum(partition, row.first, row.entries, row.bytes) !== row.crc)
-            throw this.#damaged(partition, row.first)
-          if (entries >= entriesMax || (bytes > 0 && bytes + row.bytes.byteLength > bytesMax)) return blocks
-          blocks.push(row)
-          expected = row.first + row.entries
-          entries += row.entries
-          bytes += row.bytes.byteLength
-        }
-      }
-      return blocks
-    } finally {
-      start.finalize()
-      next.finalize()
+      throw readError(this.#path, error)
     }
   }
 
@@ -232,6 +205,7 @@ export class JournalFile {
       )
       try {
         remove.run(keptFrom)
+        this.#bytesSinceCheckpoint += BLOCKS_PER_TRIM * BLOCK_OVERHEAD_BYTES
       } finally {
         remove.finalize()
         this.#db.exec('PRAGMA synchronous = FULL')
@@ -345,11 +319,7 @@ export class JournalFile {
       const last = this.#number(
         `SELECT first + entries - 1 AS value FROM ${table} ORDER BY first DESC LIMIT 1`,
       )
-      if (last !== undefined && last !== end) throw this.#gap(partition, Math.min(last, end) + 1)
-      const gap = this.#number(
-        `SELECT expected AS value FROM (SELECT first, lag(first + entries) OVER (ORDER BY first) AS expected FROM ${table}) WHERE first <> expected LIMIT 1`,
-      )
-      if (gap !== undefined) throw this.#gap(partition, gap)
+      if (last !== undefined && last !== end) throw gap(this.#path, partition, Math.min(last, end) + 1)
       this.#firsts.push(first ?? end + 1)
       this.#ends.push(end)
     }
@@ -362,183 +332,5 @@ export class JournalFile {
     } finally {
       statement.finalize()
     }
-  }
-
-  #gap(partition: number, offset: number): SpillwayError {
-    return mismatch(this.#path, `the entry at offset ${offset} of partition ${partition} is missing`)
-  }
-
-  #damaged(partition: number, first: number): SpillwayError {
-    return mismatch(
-      this.#path,
-      `the entries from offset ${first} on in partition ${partition} have another checksum than was stored`,
-    )
-  }
-}
-
-interface BlockRow {
-  readonly first: number
-  readonly entries: number
-  readonly crc: number
-  readonly bytes: Uint8Array
-  // Rows of the binding are open records.
-  [column: string]: number | Uint8Array
-}
-
-function opened(path: string): SqliteConnection {
-  try {
-    const directory = dirname(path)
-    const made = mkdirSync(directory, { recursive: true })
-    // SQLite syncs the directory of its files, but not the ones above it.
-    if (made !== undefined) syncDirectory(dirname(made))
-    return openSqlite(path)
-  } catch (error) {
-    throw new SpillwayError('unavailable', `The journal ${path} cannot be opened: ${String(error)}`, {
-      cause: error,
-    })
-  }
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
-  }
-}
-
-/** Takes the lock, sets durability, makes or checks what is there; the identity. */
-function prepare(db: SqliteConnection, init: JournalInit): string {
-  // First of all: with it, the first look at the file takes the lock, and keeps it.
-  db.exec('PRAGMA locking_mode = EXCLUSIVE')
-  const isOurs = pragma(db, 'application_id') === APPLICATION_ID
-  const isEmpty =
-    (db.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'] as number) === 0
-  if (!isOurs && !isEmpty) {
-    throw new SpillwayError(
-      'invalid',
-      `${init.path} is a SQLite file of another program, not a Spillway journal: name a file of its own for the journal.`,
-    )
-  }
-  if (pragma(db, 'journal_mode = WAL') !== 'wal') {
-    throw new SpillwayError(
-      'unavailable',
-      `${init.path} cannot have a write-ahead log here: put it on a local disk.`,
-    )
-  }
-  db.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${LOG_BYTES_KEPT};
-    PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384; BEGIN IMMEDIATE`)
-  if (isEmpty) make(db, init)
-  db.exec('COMMIT')
-  // What identifies the file must not be in the log alone, which is a file that can get lost.
-  if (isEmpty) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  return check(db, init)
-}
-
-function make(db: SqliteConnection, init: JournalInit): void {
-  db.exec(`PRAGMA application_id = ${APPLICATION_ID};
-    CREATE TABLE spillway_journal (format INTEGER NOT NULL, identity TEXT NOT NULL, partitions INTEGER NOT NULL);
-    CREATE TABLE spillway_ends (ends BLOB NOT NULL, crc INTEGER NOT NULL)`)
-  for (let partition = 0; partition < init.partitions; partition += 1) {
-    db.exec(`CREATE TABLE block_${partition} (
-      first INTEGER PRIMARY KEY, entries INTEGER NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL)`)
-  }
-  db.prepare('INSERT INTO spillway_journal (format, identity, partitions) VALUES (?, ?, ?)').run(
-    FORMAT,
-    init.newIdentity,
-    init.partitions,
-  )
-  const ends = packEnds(Array.from({ length: init.partitions }, () => 0))
-  db.prepare('INSERT INTO spillway_ends (ends, crc) VALUES (?, ?)').run(ends, crc32(ends))
-}
-
-function check(db: SqliteConnection, { path, partitions }: JournalInit): string {
-  const row = db.prepare('SELECT format, identity, partitions FROM spillway_journal').get()
-  if (row === undefined) throw mismatch(path, 'what identifies it is missing')
-  if (row['format'] !== FORMAT) {
-    throw new SpillwayError(
-      'invalid',
-      `${path} has journal format ${row['format']}; this version of Spillway reads ${FORMAT}.`,
-    )
-  }
-  if (row['partitions'] !== partitions) {
-    throw new SpillwayError(
-      'journal-mismatch',
-      `${path} was made with ${row['partitions']} partitions and is opened with ${partitions}: their number is fixed when it is made.`,
-    )
-  }
-  return row['identity'] as string
-}
-
-function pragma(db: SqliteConnection, sql: string): unknown {
-  const row = db.prepare(`PRAGMA ${sql}`).get()
-  return row === undefined ? undefined : Object.values(row)[0]
-}
-
-function checksum(partition: number, first: number, entries: number, bytes: Uint8Array): number {
-  return crc32(bytes, crc32(new Uint8Array(Float64Array.of(partition, first, entries).buffer)))
-}
-
-function packEnds(ends: readonly number[]): Uint8Array {
-  return new Uint8Array(Float64Array.from(ends).buffer)
-}
-
-function unpackEnds(bytes: Uint8Array): Float64Array {
-  return new Float64Array(bytes.slice().buffer)
-}
-
-function pack(rows: readonly BlockRow[], end: number): ReadAnswer {
-  let length = 0
-  for (const { bytes } of rows) length += bytes.byteLength
-  const buffer = new ArrayBuffer(length)
-  const all = new Uint8Array(buffer)
-  const blocks: number[] = []
-  let at = 0
-  for (const { first, entries, bytes } of rows) {
-    all.set(bytes, at)
-    blocks.push(first, entries, at, bytes.byteLength)
-    at += bytes.byteLength
-  }
-  return { buffer, blocks, end }
-}
-
-function mismatch(path: string, what: string): SpillwayError {
-  return new SpillwayError(
-    'journal-mismatch',
-    `The journal ${path} is damaged: ${what}. Nothing is skipped: restore the file, or see the operator's page on lost journals.`,
-  )
-}
-
-/** What an error of SQLite means here, when nothing was appended. */
-function journalError(path: string, error: unknown): unknown {
-  if (!(error instanceof SqliteError)) return error
-  switch (error.primaryCode) {
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
-    // The statements are fixed: an error in one means that tables are not as they were made.
-    case 'SQLITE_ERROR':
-      return new SpillwayError(
-        'journal-mismatch',
-        `The journal ${path} is damaged or no SQLite file: ${error.message}. Nothing is skipped: restore the file.`,
-        { cause: error },
-      )
-    case 'SQLITE_BUSY':
-    case 'SQLITE_LOCKED':
-      return inUse(path, error)
-    case 'SQLITE_FULL':
-      return new SpillwayError(
-        'unavailable',
-        `The disk of the journal ${path} is full: nothing was appended.`,
-        { cause: error },
-      )
-    default:
-      return new SpillwayError(
-        'unavailable',
-        `The journal ${path} cannot be used (${error.code}: ${error.message}): nothing was appended.`,
-        {
-          cause: error,
-        },
-      )
   }
 }

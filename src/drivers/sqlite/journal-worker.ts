@@ -44,6 +44,7 @@ serveWorker(async () => {
     },
     trim: async ({ partition, offset }: TrimCall): Promise<TrimAnswer> => {
       while (file().trim(partition, offset)) await systemClock.turn()
+      file().checkpointIfDue()
       return { bytes: file().bytesUsed }
     },
     close: () => opened?.close(),
