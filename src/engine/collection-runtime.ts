@@ -11,6 +11,7 @@ import { checkNesting } from '../kit/json-text.ts'
 import { decodeUtf8Strict, encodeUtf8, isWellFormed, utf8Length } from '../kit/utf8.ts'
 import { compileKeyTemplate, parseKey } from '../model/key-template.ts'
 import type { KeyTemplate } from '../model/key-template.ts'
+import { fromRow, toRow } from '../model/row.ts'
 import { checkKey, checkValue, compileTable } from '../model/table.ts'
 import type { TableOptions, TableSpec } from '../model/table.ts'
 import type { Value } from '../model/value.ts'
@@ -72,6 +73,12 @@ export class CollectionRuntime {
   partitionOf(key: string): number {
     const by = this.#partitionBy
     return hash32(by === undefined ? key : by(key)) % this.#partitions
+  }
+
+  /** The JSON that a value comes back as from the table, where columns convert it (instants come back in UTC). */
+  landedJson(key: string, value: Value): Uint8Array {
+    const { mapped } = this.table
+    return mapped === undefined ? jsonOf(value) : fromRow(mapped, toRow(mapped, this.name, key, jsonOf(value)))
   }
 
   /** Rejects keys that could not come back unchanged with `invalid`. */

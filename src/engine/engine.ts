@@ -71,7 +71,7 @@ export class Engine {
   readonly #reader: Reader
   readonly #admission: Admission
   readonly #lands: boolean
-  readonly #poll: Loop | undefined
+  readonly #poll: Loop
   readonly #alone: boolean
   #closed = false
   #readyAt = Number.NEGATIVE_INFINITY
@@ -114,21 +114,21 @@ export class Engine {
     this.#reader = new Reader(context, shape.front, shape.partitions)
     this.#admission = new Admission(context, shape, this.#reader)
     const { clock, random } = context
-    this.#poll = lands
-      ? undefined
-      : new BackgroundLoop({
-          name: 'watching the database position',
-          clock,
-          random,
-          run: async (signal) => {
-            for (const row of await context.database.partitions()) {
-              this.#partition(row.partition).landed.note(row.mark.position, row.counts)
-            }
-            await clock.sleep(POLL_MS, signal)
-          },
-        })
+    this.#poll = new BackgroundLoop({
+      name: 'watching the database position',
+      clock,
+      random,
+      run: async (signal) => {
+        await clock.sleep(lands ? context.settings.idleLookMs : POLL_MS, signal)
+        for (const row of await context.database.partitions()) {
+          const { landed, lander } = this.#partition(row.partition)
+          if (lands) lander.look(row.mark)
+          else landed.note(row.mark.position, row.counts)
+        }
+      },
+    })
     shape.start()
-    this.#poll?.start()
+    this.#poll.start()
   }
 
   get partitions(): number {
@@ -267,7 +267,7 @@ export class Engine {
     }
     const pending = this.pending()
     shape.writes.close()
-    await this.#poll?.stop()
+    await this.#poll.stop()
     await shape.stop()
     await shape.close()
     await context.database.close()

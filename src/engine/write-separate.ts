@@ -176,7 +176,7 @@ export class SeparateWriter implements WritePath {
       if (settled.kind === 'void') return 'void'
       if (settled.kind === 'refused')
         throw new SpillwayError(settled.code, refusalText(settled.code, handle.refs.length))
-      return { first: settled.first, stage: 'visible' }
+      return { first: settled.first, stage: settled.stage }
     }
   }
 
