@@ -78,7 +78,9 @@ export class CollectionRuntime {
   /** The JSON that a value comes back as from the table, where columns convert it (instants come back in UTC). */
   landedJson(key: string, value: Value): Uint8Array {
     const { mapped } = this.table
-    return mapped === undefined ? jsonOf(value) : fromRow(mapped, toRow(mapped, this.name, key, jsonOf(value)))
+    return mapped === undefined
+      ? jsonOf(value)
+      : fromRow(mapped, toRow(mapped, this.name, key, jsonOf(value)))
   }
 
   /** Rejects keys that could not come back unchanged with `invalid`. */

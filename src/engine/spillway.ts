@@ -2,9 +2,10 @@
 import { SpillwayError } from '../errors.ts'
 import type { RecordRef, Write } from '../model/entry.ts'
 import { plus } from '../model/position.ts'
+import type { Value } from '../model/value.ts'
 import type { Collection } from '../options/collection.ts'
 import { checkCollectionName } from '../options/collection.ts'
-import { CollectionRuntime } from './collection-runtime.ts'
+import { CollectionRuntime, jsonOf } from './collection-runtime.ts'
 import type { CollectionSpec } from './collection-runtime.ts'
 import type { Engine } from './engine.ts'
 import { ParkedWrites } from './park.ts'
@@ -96,7 +97,7 @@ export class Spillway implements Tier {
       handle.partition,
       handle.refs[0] as RecordRef,
       settled.first,
-      'visible',
+      settled.stage,
     )
   }
 
@@ -119,7 +120,9 @@ export class Spillway implements Tier {
       this.#declared.size > 0 && !this.#declared.has(collection)
         ? undefined
         : this.#runtime(collection).partitionOf(key)
-    return verify(this.#engine, { ...options, partitionOf })
+    const landedJson = (collection: string, key: string, value: Value): Uint8Array =>
+      this.#declared.get(collection)?.landedJson(key, value) ?? jsonOf(value)
+    return verify(this.#engine, { ...options, partitionOf, landedJson })
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<CloseReport> {
