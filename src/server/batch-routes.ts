@@ -29,7 +29,8 @@ function writesOf(body: BatchRequest, bytes: Uint8Array): JsonWrite[] {
   })
 }
 
-async function batch({ tier, bodies, meter, request, params }: Call): Promise<HttpReply> {
+async function batch({ service, request, params }: Call): Promise<HttpReply> {
+  const { tier, bodies, meter } = service
   const collection = params[0] as string
   const records = tier.records(collection)
   const bytes = await bodies.read(request)
@@ -68,13 +69,14 @@ function results(meter: Meter, outcomes: readonly (Receipt | SpillwayError)[]): 
           return JSON.stringify(problemOf(outcome))
         }
         meter.writes[outcome.stage] += 1
-        return receiptJson(outcome, outcome.stage)
+        return receiptJson(outcome, String(outcome.version), outcome.stage)
       }),
     ),
   )
 }
 
-async function getMany({ tier, bodies, meter, request, params, query }: Call): Promise<HttpReply> {
+async function getMany({ service, request, params, query }: Call): Promise<HttpReply> {
+  const { tier, bodies, meter } = service
   const collection = params[0] as string
   const records = tier.records(collection)
   const { keys } = readKeys(await bodies.read(request))
@@ -83,7 +85,7 @@ async function getMany({ tier, bodies, meter, request, params, query }: Call): P
     meter.reads[record === undefined ? 'absent' : 'found'] += 1
     return record === undefined
       ? 'null'
-      : recordJson(collection, keys[index] as string, record.version, record.json)
+      : recordJson(collection, keys[index] as string, String(record.version), record.json)
   })
   return jsonReply(200, listJson('records', items))
 }

@@ -20,7 +20,6 @@ import { recordRoutes } from './record-routes.ts'
 import { MethodNotAllowed, Router } from './router.ts'
 import { BATCH_MAX, NESTING_MAX } from './schemas.ts'
 import { serviceRoutes } from './service-routes.ts'
-import { decodePart } from './target.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { HttpReply, HttpRequest } from '../runtime/http-listener.ts'
 import type { Logger } from '../index.ts'
@@ -30,7 +29,7 @@ import type { Route, Service } from './route.ts'
 import type { Match } from './router.ts'
 import type { Tier } from '../index.ts'
 
-export interface HandlerOptions extends Partial<BodyBounds> {
+interface HandlerOptions extends Partial<BodyBounds> {
   /** When set, every request needs it as bearer. */
   readonly token?: string | undefined
   /** Where defects are told; default: nowhere. */
@@ -40,7 +39,7 @@ export interface HandlerOptions extends Partial<BodyBounds> {
   readonly draining?: () => boolean
 }
 
-export type Handler = (request: HttpRequest) => Promise<HttpReply>
+type Handler = (request: HttpRequest) => Promise<HttpReply>
 
 export const ROUTES: readonly Route[] = [...recordRoutes, ...batchRoutes, ...parkedRoutes, ...serviceRoutes]
 
@@ -87,8 +86,7 @@ export function createHandler(tier: Tier, options: HandlerOptions = {}): Handler
       counted = mounted.meter
       const { route } = mounted
       const query = request.query === '' ? NO_QUERY : readQuery(request.query, route.query)
-      const decoded = params.map((part) => decodePart(part, 'The path'))
-      reply = await route.handle({ ...service, request, query, params: decoded })
+      reply = await route.handle({ service, request, query, params })
     } catch (thrown) {
       reply = refusal(thrown, logger)
     }

@@ -33,7 +33,9 @@ function countsOf(counts: Readonly<Record<string, number>>): Sample[] {
 
 function requestCounts({ routes }: Meter): Sample[] {
   return routes.flatMap(({ route, method, statuses }) =>
-    [...statuses].map(([status, value]) => ({ labels: { route, method, status }, value })),
+    [...statuses.entries()]
+      .filter(([, value]) => value > 0)
+      .map(([status, value]) => ({ labels: { route, method, status }, value })),
   )
 }
 

@@ -12,32 +12,32 @@ import type { Receipt } from '../index.ts'
 const PATH = '/v1/parked/{collection}/{key}'
 const readResolve = jsonOf(SCHEMAS.ResolveRequest)
 
-async function listParked({ tier, query }: Call): Promise<HttpReply> {
-  return jsonReply(200, JSON.stringify(await tier.parked.list(query as ParkedQuery)))
+async function listParked({ service, query }: Call): Promise<HttpReply> {
+  return jsonReply(200, JSON.stringify(await service.tier.parked.list(query as ParkedQuery)))
 }
 
-async function getParked({ tier, params }: Call): Promise<HttpReply> {
+async function getParked({ service, params }: Call): Promise<HttpReply> {
   const [collection, key] = params as [string, string]
-  const parked = await tier.parked.get(collection, key)
+  const parked = await service.tier.parked.get(collection, key)
   if (parked === undefined) {
     throw new SpillwayError('not-found', `Nothing is parked under ${JSON.stringify(key)} in ${collection}.`)
   }
   return jsonReply(200, parkedJson(parked, parked.json))
 }
 
-async function retryParked({ tier, params }: Call): Promise<HttpReply> {
+async function retryParked({ service, params }: Call): Promise<HttpReply> {
   const [collection, key] = params as [string, string]
-  return receiptReply(await tier.parked.retry(collection, key))
+  return receiptReply(await service.tier.parked.retry(collection, key))
 }
 
-async function resolveParked({ tier, bodies, request, params }: Call): Promise<HttpReply> {
+async function resolveParked({ service, request, params }: Call): Promise<HttpReply> {
   const [collection, key] = params as [string, string]
-  const how = readResolve(await bodies.read(request))
-  return receiptReply(await tier.parked.resolve(collection, key, how))
+  const how = readResolve(await service.bodies.read(request))
+  return receiptReply(await service.tier.parked.resolve(collection, key, how))
 }
 
 export function receiptReply(receipt: Receipt): HttpReply {
-  return jsonReply(200, receiptJson(receipt, receipt.stage))
+  return jsonReply(200, receiptJson(receipt, String(receipt.version), receipt.stage))
 }
 
 const receipt = { 200: { meaning: 'The receipt of the write.', schema: SCHEMAS.Receipt } } as const

@@ -17,15 +17,15 @@ function splice(head: string, json: Uint8Array): Uint8Array {
   return bytes
 }
 
-/** A collection's name needs no escapes; a key may be anything. */
-export function recordJson(collection: string, key: string, version: number, json: Uint8Array): Uint8Array {
+/** A collection's name needs no escapes; a key may be anything. `version` is text, since its ETag needs it too. */
+export function recordJson(collection: string, key: string, version: string, json: Uint8Array): Uint8Array {
   return splice(
     `{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"value":`,
     json,
   )
 }
 
-export function receiptJson({ collection, key, version }: Receipt, stage: Stage): string {
+export function receiptJson({ collection, key }: Receipt, version: string, stage: Stage): string {
   return `{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"stage":"${stage}"}`
 }
 

@@ -16,7 +16,7 @@ const PATH = '/v1/records/{collection}/{key}'
 
 async function getRecord(call: Call): Promise<HttpReply> {
   const [collection, key] = call.params as [string, string]
-  const { tier, meter } = call
+  const { tier, meter } = call.service
   const query = call.query as ReadQuery
   const records = tier.records(collection)
   let record
@@ -34,14 +34,16 @@ async function getRecord(call: Call): Promise<HttpReply> {
     throw new SpillwayError('not-found', `There is no record ${JSON.stringify(key)} in ${collection}.`)
   }
   meter.reads.found += 1
-  return versionedReply(200, record.version, recordJson(collection, key, record.version, record.json))
+  // Turned into text once: a version is beyond what engines keep as a small integer.
+  const version = String(record.version)
+  return versionedReply(200, version, recordJson(collection, key, version, record.json))
 }
 
 async function putRecord(call: Call): Promise<HttpReply> {
   const [collection, key] = call.params as [string, string]
   const ifVersion = condition(call)
-  const records = call.tier.records(collection)
-  const json = await call.bodies.read(call.request)
+  const records = call.service.tier.records(collection)
+  const json = await call.service.bodies.read(call.request)
   if (json.length === 0) throw emptyBody()
   return written(call, records.putJson(key, json, ifVersion === undefined ? undefined : { ifVersion }))
 }
@@ -51,7 +53,7 @@ async function deleteRecord(call: Call): Promise<HttpReply> {
   const ifVersion = condition(call)
   return written(
     call,
-    call.tier.records(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }),
+    call.service.tier.records(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }),
   )
 }
 
@@ -62,7 +64,7 @@ function condition({ request }: Call): number | undefined {
 /** The answer to a write, once it is there and, if asked for, landed. */
 async function written(call: Call, write: Promise<Receipt>): Promise<HttpReply> {
   const { wait, timeoutMs } = call.query as WriteQuery
-  const { meter } = call
+  const { meter } = call.service
   try {
     const receipt = await write
     const { signal } = call.request
@@ -71,7 +73,8 @@ async function written(call: Call, write: Promise<Receipt>): Promise<HttpReply> 
         ? receipt.stage
         : await receipt.landed(timeoutMs === undefined ? { signal } : { timeoutMs, signal })
     meter.writes[stage] += 1
-    return versionedReply(stage === 'journaled' ? 202 : 200, receipt.version, receiptJson(receipt, stage))
+    const version = String(receipt.version)
+    return versionedReply(stage === 'journaled' ? 202 : 200, version, receiptJson(receipt, version, stage))
   } catch (thrown) {
     const error = errorOf(thrown)
     meter.writes[outcomeOf(error.code)] += 1
@@ -79,9 +82,9 @@ async function written(call: Call, write: Promise<Receipt>): Promise<HttpReply> 
   }
 }
 
-async function traceRecord({ tier, params }: Call): Promise<HttpReply> {
+async function traceRecord({ service, params }: Call): Promise<HttpReply> {
   const [collection, key] = params as [string, string]
-  return jsonReply(200, JSON.stringify(await tier.records(collection).trace(key)))
+  return jsonReply(200, JSON.stringify(await service.tier.records(collection).trace(key)))
 }
 
 const writeReplies = {

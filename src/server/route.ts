@@ -24,7 +24,8 @@ export interface Service {
   openApi(): string
 }
 
-export interface Call extends Service {
+export interface Call {
+  readonly service: Service
   readonly request: HttpRequest
   /** Decoded, in the order of the template. */
   readonly params: readonly string[]
@@ -68,7 +69,7 @@ export function jsonReply(status: number, body: string | Uint8Array): HttpReply 
 }
 
 /** The same for the one record or write that the answer is about: with its version as ETag. */
-export function versionedReply(status: number, version: number, body: string | Uint8Array): HttpReply {
+export function versionedReply(status: number, version: string, body: string | Uint8Array): HttpReply {
   return {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', etag: `"${version}"` },

@@ -1,6 +1,6 @@
 /** From method and path to a route. The hot paths are split by hand; the few others are compared one by one. */
 import { SpillwayError } from '../errors.ts'
-import { recordPath } from './target.ts'
+import { decodePart } from './target.ts'
 import type { RouteMeter } from './meter.ts'
 import type { Route } from './route.ts'
 
@@ -12,7 +12,7 @@ export interface Mounted {
 
 export interface Match {
   readonly mounted: Mounted
-  /** Of the path, in order, still percent-encoded. */
+  /** Of the path, in order, decoded. */
   readonly params: readonly string[]
 }
 
@@ -29,6 +29,8 @@ export class MethodNotAllowed extends SpillwayError {
   }
 }
 
+const RECORDS = '/v1/records/'
+
 export class Router {
   readonly #all: readonly (Mounted & { readonly template: readonly string[] })[]
   /** The methods of `/v1/records/{collection}/{key}` itself. */
@@ -37,17 +39,23 @@ export class Router {
   constructor(mounted: readonly Mounted[]) {
     this.#all = mounted.map((one) => ({ ...one, template: one.route.path.split('/') }))
     for (const one of mounted) {
-      if (one.route.path !== '/v1/records/{collection}/{key}') continue
+      if (one.route.path !== `${RECORDS}{collection}/{key}`) continue
       this.#record.set(one.route.method, one)
       if (one.route.method === 'GET') this.#record.set('HEAD', one)
     }
   }
 
+  /** Rejects with `not-found` and `method-not-allowed`, and with `invalid` what is not percent-encoded UTF-8. */
   match(method: string, path: string): Match {
-    const record = recordPath(path)
-    if (record !== undefined) {
+    if (path.startsWith(RECORDS)) {
+      const slash = path.indexOf('/', RECORDS.length)
       const mounted = this.#record.get(method)
-      if (mounted !== undefined) return { mounted, params: [record.collection, record.key] }
+      if (slash > 0 && mounted !== undefined && path.indexOf('/', slash + 1) === -1) {
+        return {
+          mounted,
+          params: [decoded(path.slice(RECORDS.length, slash)), decoded(path.slice(slash + 1))],
+        }
+      }
     }
     return this.#search(method, path)
   }
@@ -59,12 +67,13 @@ export class Router {
       const params = paramsOf(mounted.template, segments)
       if (params === undefined) continue
       const own = mounted.route.method
-      if (method === own || (method === 'HEAD' && own === 'GET')) return { mounted, params }
+      if (method === own || (method === 'HEAD' && own === 'GET'))
+        return { mounted, params: params.map(decoded) }
       allow.add(own)
       if (own === 'GET') allow.add('HEAD')
     }
     if (allow.size > 0) throw new MethodNotAllowed(method, path, [...allow].join(', '))
-    const hint = path.startsWith('/v1/records/')
+    const hint = path.startsWith(RECORDS)
       ? ' A record is /v1/records/{collection}/{key}, with each / inside a key as %2F.'
       : ''
     throw new SpillwayError(
@@ -72,6 +81,10 @@ export class Router {
       `There is no route ${path.slice(0, 200)}.${hint} /openapi.json lists all.`,
     )
   }
+}
+
+function decoded(segment: string): string {
+  return decodePart(segment, 'The path')
 }
 
 /** The segments that stand where the template has `{…}`; undefined when the path is another one. */

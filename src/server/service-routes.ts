@@ -12,21 +12,22 @@ const READY_MS_MAX = 5_000
 
 const OK = JSON.stringify({ status: 'ok' })
 
-async function settle({ tier, params }: Call): Promise<HttpReply> {
-  return receiptReply(await tier.settle(params[0] as string))
+async function settle({ service, params }: Call): Promise<HttpReply> {
+  return receiptReply(await service.tier.settle(params[0] as string))
 }
 
-async function seal({ tier, params }: Call): Promise<HttpReply> {
-  const { collection, positions } = await tier.records(params[0] as string).seal()
+async function seal({ service, params }: Call): Promise<HttpReply> {
+  const { collection, positions } = await service.tier.records(params[0] as string).seal()
   return jsonReply(200, JSON.stringify({ collection, positions }))
 }
 
-async function status({ tier, bounds }: Call): Promise<HttpReply> {
-  const now = await tier.status()
-  return jsonReply(200, JSON.stringify({ ...now, bounds: { ...now.bounds, ...bounds } }))
+async function status({ service }: Call): Promise<HttpReply> {
+  const now = await service.tier.status()
+  return jsonReply(200, JSON.stringify({ ...now, bounds: { ...now.bounds, ...service.bounds } }))
 }
 
-async function ready({ tier, clock, draining }: Call): Promise<HttpReply> {
+async function ready({ service }: Call): Promise<HttpReply> {
+  const { tier, clock, draining } = service
   if (draining()) throw new SpillwayError('closed', 'This server is ending; send requests to another one.')
   const late = (): SpillwayError =>
     new SpillwayError(
@@ -37,11 +38,11 @@ async function ready({ tier, clock, draining }: Call): Promise<HttpReply> {
   return jsonReply(200, OK)
 }
 
-async function metrics(call: Call): Promise<HttpReply> {
+async function metrics({ service }: Call): Promise<HttpReply> {
   return {
     status: 200,
     headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' },
-    body: await call.metrics(),
+    body: await service.metrics(),
   }
 }
 
@@ -116,6 +117,6 @@ export const serviceRoutes: readonly Route[] = [
     query: QUERIES.none,
     replies: { 200: { meaning: 'OpenAPI 3.1.' } },
     errors: [],
-    handle: ({ openApi }) => jsonReply(200, openApi()),
+    handle: ({ service }) => jsonReply(200, service.openApi()),
   },
 ]

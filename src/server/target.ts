@@ -32,19 +32,3 @@ function decodeEscapes(part: string, what: string): string {
 function refuseRaw(what: string): never {
   throw new SpillwayError('invalid', `${what} has characters that URLs carry only percent-encoded.`)
 }
-
-const RECORDS = '/v1/records/'
-
-/** A path of the form `/v1/records/{collection}/{key}`, its parts not yet decoded. */
-export interface RecordPath {
-  readonly collection: string
-  readonly key: string
-}
-
-/** The hot split: no array, no pattern. Undefined: some other path. */
-export function recordPath(path: string): RecordPath | undefined {
-  if (!path.startsWith(RECORDS)) return undefined
-  const slash = path.indexOf('/', RECORDS.length)
-  if (slash === -1 || path.indexOf('/', slash + 1) !== -1) return undefined
-  return { collection: path.slice(RECORDS.length, slash), key: path.slice(slash + 1) }
-}
