@@ -16,7 +16,6 @@ export type {
   RecordOf,
   Records,
   RemoteTier,
-  RemoteTier as Client,
   SealReceipt,
   SignalOptions,
   Stage,
