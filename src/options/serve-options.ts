@@ -104,7 +104,23 @@ function fileValues(file: NonNullable<OptionPlaces['file']>): Record<string, unk
   if (typeof server !== 'object' || Array.isArray(server))
     throw new SpillwayError('invalid', `${where}: server must be an object.`)
   checkKnownKeys(server, Object.keys(SERVER_OPTIONS), `${where}: server`)
-  return { ...options, ...server }
+  // Checked also where a flag or variable goes before it: a mistake in the file must not wait for its day.
+  const checked = (table: OptionTable, given: object): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(given).map(([name, value]) => {
+        const option = table[name]
+        return [
+          name,
+          option === undefined || value === undefined
+            ? value
+            : checkValue(option, value, `${where}: ${name}`),
+        ]
+      }),
+    )
+  return {
+    ...checked({ ...TIER_OPTIONS, data: PROCESS_OPTIONS.data }, options),
+    ...checked(SERVER_OPTIONS, server),
+  }
 }
 
 /** The value of one option and where it came from. */
@@ -124,8 +140,7 @@ function resolveOption(
   // A variable set to nothing counts as not set: that is how container files switch one off.
   if (variable !== undefined && variable !== '')
     return [parseValue(option, variable, `Variable ${variableOf(name)}`), 'environment']
-  if (file[name] !== undefined)
-    return [checkValue(option, file[name], `Config file ${places.file?.path}: ${name}`), 'file']
+  if (file[name] !== undefined) return [file[name], 'file']
   return [option.default, 'default']
 }
 

@@ -20,6 +20,8 @@ export type RuntimeName = 'node' | 'bun'
 
 export interface ServeOptions {
   readonly args: readonly string[]
+  /** Default serve. */
+  readonly verb?: 'serve' | 'dev'
   readonly runtime?: RuntimeName
   readonly env?: Readonly<Record<string, string>>
   readonly uid?: number
@@ -114,7 +116,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const command = [
     ...(options.wrapper ?? []),
     ...commandOf({ ...options, runtime }),
-    'serve',
+    options.verb ?? 'serve',
     '--port',
     '0',
     '--runtime',
