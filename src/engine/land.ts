@@ -31,7 +31,7 @@ import type { Version } from '../model/position.ts'
 import type { LandResult } from '../ports/database.ts'
 import type { FoldSnapshot } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
-import { markProblem } from './mark.ts'
+import { markProblem, sameMark } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
 import type { Landed } from './landed.ts'
 
@@ -109,6 +109,11 @@ export class Lander implements Loop {
     this.#work.raise()
   }
 
+  /** Somebody read where the database is. An idle lander that believed otherwise has missed that it went back. */
+  look(mark: Mark): void {
+    if (this.#fold !== undefined && !sameMark(this.#fold.mark, mark)) this.refresh()
+  }
+
   stop(): Promise<void> {
     return this.#loop.stop()
   }
@@ -168,6 +173,10 @@ export class Lander implements Loop {
     if (row === undefined) throw new Error(`The database has no position of partition ${partition}`)
     const problem = await markProblem(context, this.#options.journal, partition, row.mark)
     if (problem !== undefined) {
+      // Others may have landed and trimmed past what was read here: only a database that stood still is judged.
+      const [now] = (await context.database.partitions()).filter((one) => one.partition === partition)
+      if (now === undefined || !sameMark(now.mark, row.mark))
+        throw new SpillwayError('unavailable', 'The database moved while it was compared with the journal.')
       this.#stopped = problem
       throw new SpillwayError('journal-mismatch', problem)
     }

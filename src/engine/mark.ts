@@ -10,6 +10,10 @@ import type { EngineContext } from './context.ts'
 /** A fused store reads its own end exactly; a journal beside a front also appends. */
 export type ComparableJournal = JournalReader & Partial<Pick<Journal, 'append' | 'exclusive'>>
 
+export function sameMark(a: Mark, b: Mark): boolean {
+  return a.position === b.position && a.offset === b.offset && a.digest === b.digest && a.journal === b.journal
+}
+
 /** What is wrong, for people; undefined when the journal goes on right after the mark. Cost: two calls. */
 export async function markProblem(
   context: EngineContext,

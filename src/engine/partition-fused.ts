@@ -136,7 +136,8 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     const { fused, partition, context } = this.#options
     while (this.end < position) {
       const sent = this.gate.through
-      this.saw(await fused.front.state(partition), sent)
+      const seen = await fused.front.state(partition).catch(() => undefined)
+      if (seen !== undefined) this.saw(seen, sent)
       if (this.end < position) await context.clock.sleep(context.settings.followMs, signal)
     }
   }

@@ -13,7 +13,7 @@
  * The generation is issued by the database first and opened in the journal afterwards: a crash in between leaves
  * a generation without opening entry, which the next open appends.
  */
-import { SpillwayError } from '../errors.ts'
+import { SpillwayError, isSpillwayError } from '../errors.ts'
 import type { Mark } from '../model/entry.ts'
 import { digestOf, markAtOrigin } from '../model/fold.ts'
 import { COUNT_MAX, GENERATION_MAX, countOf, generationOf } from '../model/position.ts'
@@ -21,7 +21,7 @@ import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
-import { markProblem } from './mark.ts'
+import { markProblem, sameMark } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
 
 export interface Recovered {
@@ -44,10 +44,17 @@ export async function recoverPositions(
         `The database has ${rows.length} partitions and the journal ${partitions}: they do not belong together.`,
       )
     }
-    const next =
-      rows.length === 0
-        ? await firstMarks(journal, partitions)
-        : await nextMarks(context, journal, rows, acceptLoss)
+    let next: NextMarks | undefined
+    try {
+      next =
+        rows.length === 0
+          ? await firstMarks(journal, partitions)
+          : await nextMarks(context, journal, rows, acceptLoss)
+    } catch (error) {
+      // Others may have landed and trimmed past what was read here: only a database that stood still is judged.
+      if (isSpillwayError(error, 'journal-mismatch') && (await hasMoved(context, rows))) continue
+      throw error
+    }
     if (next === undefined) return { generation: generationOfRows(rows), rows }
     const generation = generationOfRows(rows) + 1
     if (generation > GENERATION_MAX)
@@ -65,6 +72,12 @@ export async function recoverPositions(
     'unavailable',
     'Other processes kept changing the generation while this one opened; try again.',
   )
+}
+
+/** True when the database is not where these rows say any more. */
+export async function hasMoved(context: EngineContext, rows: readonly PartitionRow[]): Promise<boolean> {
+  const now = await context.database.partitions()
+  return now.length !== rows.length || now.some((row, at) => !sameMark(row.mark, (rows[at] as PartitionRow).mark))
 }
 
 function generationOfRows(rows: readonly PartitionRow[]): number {

@@ -22,7 +22,7 @@ import { formatHandle } from './entry-handle.ts'
 import type { WritePath } from './write-path.ts'
 
 export type Settled =
-  | { readonly kind: 'applied'; readonly first: Position }
+  | { readonly kind: 'applied'; readonly first: Position; readonly stage: 'journaled' | 'visible' }
   | { readonly kind: 'refused'; readonly code: 'sealed' | 'version-mismatch' }
   | { readonly kind: 'void' }
 
@@ -92,39 +92,42 @@ export class Settler {
     const { entry } = placed
     if (entry.kind !== 'write')
       throw new SpillwayError('internal', `Entry ${handle.id} is no write. Please report this.`)
-    if (this.#options.judged) return { kind: 'applied', first: placed.first }
+    if (this.#options.judged) return { kind: 'applied', first: placed.first, stage: 'visible' }
     if (generationOf(entry.knownEnd) < generationOf(placed.first)) return { kind: 'void' }
     if (placed.first - entry.knownEnd > this.#options.context.settings.ageMax) return { kind: 'void' }
     for (const write of entry.writes) {
       const sealedAt = this.#options.sealedAt(handle.partition, write.collection)
       if (sealedAt !== undefined && sealedAt < placed.first) return { kind: 'refused', code: 'sealed' }
     }
-    if (!handle.conditional) return { kind: 'applied', first: placed.first }
-    return this.#judgeCondition(handle, placed)
+    // Readers see it once the front is there; where that takes too long it is durable all the same.
+    const reached = await this.#options.reach(handle.partition, placed.last).then(
+      () => true,
+      () => false,
+    )
+    if (!handle.conditional)
+      return { kind: 'applied', first: placed.first, stage: reached ? 'visible' : 'journaled' }
+    return this.#judgeCondition(handle, placed, reached)
   }
 
   /** Conditions were judged by whoever folded the entry; the front or the database still knows. */
-  async #judgeCondition(handle: EntryHandle, placed: PlacedEntry): Promise<Settled> {
-    const { front, context, reach } = this.#options
-    await reach(handle.partition, placed.last)
-    const { seen, refused } = await front.refused(handle.partition, [placed.first])
-    const through = seen.mark?.position
-    if (
-      through !== undefined &&
-      through >= placed.last &&
-      (seen.refusedFrom < placed.first || refused[0] === true)
-    ) {
-      return refused[0] === true
-        ? { kind: 'refused', code: 'version-mismatch' }
-        : { kind: 'applied', first: placed.first }
+  async #judgeCondition(handle: EntryHandle, placed: PlacedEntry, reached: boolean): Promise<Settled> {
+    const { front, context } = this.#options
+    const { first, last } = placed
+    const asked = reached ? await front.refused(handle.partition, [first]).catch(() => undefined) : undefined
+    const through = asked?.seen.mark?.position
+    if (asked !== undefined && through !== undefined && through >= last) {
+      if (asked.refused[0] === true) return MISMATCHED
+      if (asked.seen.refusedFrom < first) return { kind: 'applied', first, stage: 'visible' }
     }
     const fold = await context.database.snapshot(handle.partition)
-    if (fold.refused.includes(placed.first)) return { kind: 'refused', code: 'version-mismatch' }
-    if (fold.mark.position >= placed.last && fold.refusedFrom < placed.first)
-      return { kind: 'applied', first: placed.first }
+    if (fold.refused.includes(first)) return MISMATCHED
+    if (fold.mark.position >= last && fold.refusedFrom < first)
+      return { kind: 'applied', first, stage: 'journaled' }
     throw unknownOutcome(handle, undefined)
   }
 }
+
+const MISMATCHED: Settled = { kind: 'refused', code: 'version-mismatch' }
 
 export function unknownOutcome(handle: EntryHandle, cause: unknown): SpillwayError {
   return new SpillwayError(

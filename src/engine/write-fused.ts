@@ -77,7 +77,7 @@ export class FusedWriter implements WritePath {
         const settled = await this.#settle(partition, entry, error)
         if (settled.kind === 'void') continue
         if (settled.kind === 'refused') throw refusal(settled.code, writes)
-        return { first: settled.first, stage: 'visible' }
+        return { first: settled.first, stage: settled.stage }
       }
       if (verdict === FENCED) await this.#options.recover()
       else if (verdict.kind === 'applied') return { first: verdict.first, stage: 'visible' }

@@ -60,10 +60,40 @@ export class SeparateWriter implements WritePath {
     return { position: mark.position, offset: mark.offset }
   }
 
-  async write(request: WriteRequest): Promise<Written> {
-    if (this.#options.context.settings.sabotage === 'ack-before-journal') return this.#lie(request)
+  write(request: WriteRequest): Promise<Written> {
+    if (this.#options.context.settings.sabotage === 'ack-before-journal') return Promise.resolve(this.#lie(request))
+    return this.#write(request)
+  }
+
+  /** The straight line is one async function: every further one would cost each write a promise and a turn. */
+  async #write(request: WriteRequest): Promise<Written> {
+    const { partition, writes, signal } = request
+    const { tail, applier } = this.#partition(partition)
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const written = await this.#attempt(request)
+      const { mark } = tail
+      if (countOf(mark.position) > COUNT_MAX - COUNT_RESERVE) throw generationUsed(partition)
+      const entry: WriteEntry = { kind: 'write', id: this.#options.context.random.id(), knownEnd: mark.position, writes }
+      const handle = (): EntryHandle => handleOf(partition, entry, mark.offset)
+      let appended: Appended
+      try {
+        const append = this.#options.laneOf(partition).add({ partition, entry })
+        appended = await (signal === undefined ? append : orAbort(append, signal, handle))
+      } catch (error) {
+        if (!(error instanceof AppendUnknown)) throw error
+        const settled = await this.#settle(handle(), error)
+        if (settled === 'void') continue
+        return settled
+      }
+      const { placed } = appended
+      const applied = applier.outcome(placed)
+      const outcome = await (signal === undefined ? applied : orAbort(applied, signal, handle))
+      if (outcome.kind === 'applied') {
+        this.#proveBy(partition, appended)
+        return { first: placed.first, stage: 'visible' }
+      }
+      if (outcome.kind === 'refused') throw refusal(outcome.code, writes)
+      if (outcome.kind === 'void') continue
+      const written = outcome.kind === 'late' ? this.#late(partition, placed, writes, handle()) : await this.#settle(handle(), undefined)
       if (written !== 'void') return written
     }
     throw new SpillwayError(
@@ -101,63 +131,18 @@ export class SeparateWriter implements WritePath {
 
   /** The planted bug of the demo: answers before the journal has the entry. */
   #lie(request: WriteRequest): Written {
-    void this.#attempt(request).catch(() => undefined)
+    void this.#write(request).catch(() => undefined)
     return { first: plus(this.#partition(request.partition).tail.position, 1), stage: 'visible' }
   }
 
-  async #attempt(request: WriteRequest): Promise<Written | 'void'> {
-    const { partition, writes } = request
-    const { tail, applier } = this.#partition(partition)
-    const { mark } = tail
-    if (countOf(mark.position) > COUNT_MAX - COUNT_RESERVE) {
-      throw new SpillwayError(
-        'unavailable',
-        `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`,
-      )
-    }
-    const entry: WriteEntry = {
-      kind: 'write',
-      id: this.#options.context.random.id(),
-      knownEnd: mark.position,
-      writes,
-    }
-    const handle = (): EntryHandle => handleOf(partition, entry, mark.offset)
-    let appended: Appended
-    try {
-      appended = await orAbort(
-        this.#options.laneOf(partition).add({ partition, entry }),
-        request.signal,
-        handle,
-      )
-    } catch (error) {
-      if (error instanceof AppendUnknown) return this.#settle(handle(), error)
-      throw error
-    }
-    const { placed } = appended
-    const outcome = await orAbort(applier.outcome(placed), request.signal, handle)
-    if (outcome.kind === 'applied') {
-      this.#proveBy(partition, appended)
-      return { first: placed.first, stage: 'visible' }
-    }
-    if (outcome.kind === 'refused') throw refusal(outcome.code, writes)
-    if (outcome.kind === 'void') return 'void'
-    if (outcome.kind === 'late') return this.#late(partition, placed, writes, handle())
-    return this.#settle(handle(), undefined)
-  }
-
   /** Not applied in time: durable, and its verdict is certain only where control entries alone decide it. */
-  #late(
-    partition: number,
-    placed: PlacedEntry,
-    writes: readonly Write[],
-    handle: EntryHandle,
-  ): Written | Promise<Written | 'void'> {
+  #late(partition: number, placed: PlacedEntry, writes: readonly Write[], handle: EntryHandle): Written | 'void' {
     const found = this.#partition(partition).tail.find(placed.first)
     const unconditional = writes.every((write) => write.ifVersion === undefined)
     if (found === undefined || !unconditional) throw unknownOutcome(handle, undefined)
     if (found.verdict === undefined) return { first: placed.first, stage: 'journaled' }
     if (found.verdict.kind === 'refused') throw refusal(found.verdict.code, writes)
-    return Promise.resolve('void')
+    return 'void'
   }
 
   async #settle(handle: EntryHandle, cause: unknown): Promise<Written | 'void'> {
@@ -198,6 +183,10 @@ export class SeparateWriter implements WritePath {
   }
 }
 
+function generationUsed(partition: number): SpillwayError {
+  return new SpillwayError('unavailable', `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`)
+}
+
 export function handleOf(partition: number, entry: WriteEntry, knownOffset: number): EntryHandle {
   return {
     partition,
@@ -220,12 +209,7 @@ function refusalText(code: 'sealed' | 'version-mismatch', writes: number): strin
 }
 
 /** The caller may give up waiting; what was sent is then unknown to it, and the entry's handle is its answer. */
-function orAbort<T>(
-  work: Promise<T>,
-  signal: AbortSignal | undefined,
-  handle: () => EntryHandle,
-): Promise<T> {
-  if (signal === undefined) return work
+function orAbort<T>(work: Promise<T>, signal: AbortSignal, handle: () => EntryHandle): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => reject(unknownOutcome(handle(), signal.reason))
     signal.addEventListener('abort', onAbort, { once: true })

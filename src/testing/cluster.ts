@@ -90,7 +90,7 @@ export class Cluster {
         this.lastOpenError = error
         if (!process.alive) return
         world.note(`${node.name} could not open: ${String(error).slice(0, 200)}`)
-        if (isSpillwayError(error, 'journal-mismatch') || isSpillwayError(error, 'internal')) {
+        if (isDefect(error)) {
           this.#options.history.bugs.push(`${node.name} could not open: ${String(error)}`)
         }
         process.deliverAfter(REOPEN_MS, () => void attempt())
@@ -98,4 +98,10 @@ export class Cluster {
     }
     process.deliverAfter(0, () => void attempt())
   }
+}
+
+/** Outages are the simulation's own doing; a mismatch, a broken invariant or a slip of the code never is. */
+function isDefect(error: unknown): boolean {
+  if (isSpillwayError(error)) return error.code === 'journal-mismatch' || error.code === 'internal'
+  return !(error instanceof Error) || !error.message.includes('(simulated)')
 }

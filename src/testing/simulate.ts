@@ -121,6 +121,9 @@ export async function simulate(options: SimulateOptions): Promise<SimResult> {
   database.rejecting = world.chance(0.5)
   if (!database.rejecting) workload.retryParked()
   await step(() => workload.finished && allOpen(cluster.nodes) && drained(stage, partitions), DRAIN_MS, 'not everything landed after everything healed')
+  workload.audit()
+  const landed = (): boolean => workload.finished && drained(stage, partitions)
+  await step(landed, DRAIN_MS, 'the last reads did not end, or what they appended did not land')
   if (hung.length > 0) for (const wait of workload.waits.values()) hung.push(`still waiting: ${wait}`)
 
   const truth = truthOf(

@@ -10,6 +10,7 @@ import type { RecordRef, Write } from '../model/entry.ts'
 import type { Position, Version } from '../model/position.ts'
 import { plainValue } from '../model/value.ts'
 import type { Database, ParkedItem } from '../ports/database.ts'
+import type { Held } from '../ports/front.ts'
 import type { AskedWrite } from './history.ts'
 
 export interface Receipt {
@@ -52,16 +53,18 @@ export class Subject {
     }
   }
 
+  /** In the order of the keys; those of one partition with one call. */
   async get(collection: string, keys: readonly string[], atLeast: number | undefined): Promise<TextRecord[]> {
-    const { waitMs } = this.engine.context.settings
-    return Promise.all(
-      keys.map(async (key): Promise<TextRecord> => {
-        const limits = { timeoutMs: waitMs, atLeast: atLeast as Position | undefined }
-        const [held] = await this.engine.get(partitionOfKey(key), [{ collection, key }], limits)
-        if (held?.value === undefined) return undefined
-        return { version: held.version, text: Buffer.from(held.value.bytes).toString() }
+    const limits = { timeoutMs: this.engine.context.settings.waitMs, atLeast: atLeast as Position | undefined }
+    const records = new Map<string, TextRecord>()
+    await Promise.all(
+      [...new Set(keys.map(partitionOfKey))].map(async (partition) => {
+        const refs = keys.filter((key) => partitionOfKey(key) === partition).map((key) => ({ collection, key }))
+        const held = await this.engine.get(partition, refs, limits)
+        held.forEach((one, index) => records.set((refs[index] as RecordRef).key, textOf(one)))
       }),
     )
+    return keys.map((key) => records.get(key))
   }
 
   /** Rejects with `void`, with the refusal, or with `outcome-unknown`. */
@@ -69,7 +72,7 @@ export class Subject {
     const settled = await this.engine.settle(entry)
     if (settled.kind === 'void') throw new SpillwayError('void', 'The entry never counted.')
     if (settled.kind === 'refused') throw new SpillwayError(settled.code, 'The entry was refused.')
-    return { versions: versionsOf(settled.first, settled.handle.refs.length), stage: 'visible' }
+    return { versions: versionsOf(settled.first, settled.handle.refs.length), stage: settled.stage }
   }
 
   async landed(write: AskedWrite, version: number, timeoutMs: number): Promise<boolean> {
@@ -105,6 +108,10 @@ export class Subject {
     const value = how === 'delete' ? undefined : found.table.value
     await this.engine.write(item.partition, [{ ...ref, value, ifVersion: item.version }])
   }
+}
+
+function textOf({ version, value }: Held): TextRecord {
+  return value === undefined ? undefined : { version, text: Buffer.from(value.bytes).toString() }
 }
 
 /** What asks the database on its own account tells its callers about outages as the engine does. */

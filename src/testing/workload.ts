@@ -26,6 +26,8 @@ export interface WorkloadOptions {
 /** Keys of one inner list share a partition, so that frames can hold them. */
 export type WorkloadKeys = readonly { readonly collection: string; readonly keys: readonly (readonly string[])[] }[]
 
+const WATCH_MS = 50
+
 const LOST = Symbol('lost')
 
 /** Where it comes back as it is, nothing had been sent. */
@@ -58,6 +60,16 @@ export class Workload {
         this.#running -= 1
       })
     }
+    void this.#watch()
+  }
+
+  /** Every record from every process that is up: what they say at the end has to be what the journal says. */
+  audit(): void {
+    this.#settling += 1
+    const all = this.#options.cluster.up.flatMap((node) => this.#options.keys.map((one) => ({ node, collection: one.collection })))
+    void Promise.all(all.map(({ node, collection }) => this.#readAll(node, collection))).finally(() => {
+      this.#settling -= 1
+    })
   }
 
   /** All operations were started and have ended; outcomes may still be settled. */
@@ -103,6 +115,22 @@ export class Workload {
       this.waits.delete(number)
       await this.#outside.clock.sleep(world.between(0, thinkMs * 2))
     }
+  }
+
+  /** Reads everything all the time: a value that does not count is seen while it is there. */
+  async #watch(): Promise<void> {
+    const { world, keys, operations, cluster } = this.#options
+    while (this.#started < operations) {
+      const { up } = cluster
+      if (up.length > 0) void this.#readAll(world.pick(up), world.pick(keys).collection)
+      await this.#outside.clock.sleep(WATCH_MS)
+    }
+  }
+
+  async #readAll(node: SimNode, collection: string): Promise<void> {
+    const keys = this.#options.keys.filter((one) => one.collection === collection).flatMap((one) => one.keys.flat())
+    const op = this.#newRead(node, 0, collection, keys, undefined)
+    this.#readEnded(op, await this.#call(node, (subject) => subject.get(collection, keys, undefined)), new Map())
   }
 
   /** Mostly the client's own process, now and then another. */
