@@ -17,7 +17,7 @@ const usage = `Usage: npm test -- [options]
   --suite NAME     only this suite (may be given several times)
   --runtime NAME   only on node, or only on bun
   --fast           only the suites marked fast: unit tests, properties, the short simulator
-  --raise          raise the least numbers in test/suites.json to what ran, if all passed
+  --raise          raise the least numbers in test/suites.json to what ran, for suites that passed
   --list           print the suites
   --suites FILE    another list than test/suites.json`
 
@@ -109,7 +109,7 @@ for (const suite of all) {
   }
 }
 
-if (options.raise && total.failed === 0) {
+if (options.raise) {
   for (const line of raiseMinimums(ranFully)) console.log(`raised    ${line}`)
 }
 if (leftOut.length > 0)
