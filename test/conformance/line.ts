@@ -10,7 +10,7 @@ import {
   place,
 } from '../../src/model/fold.ts'
 import type { ControlState, Verdict } from '../../src/model/fold.ts'
-import { ABSENT, ORIGIN, plus, position } from '../../src/model/position.ts'
+import { ABSENT, ORIGIN, plus } from '../../src/model/position.ts'
 import type { Position, Version } from '../../src/model/position.ts'
 import { plainValue } from '../../src/model/value.ts'
 import type { Value } from '../../src/model/value.ts'
@@ -169,5 +169,3 @@ function nameOf(of: RecordRef): string {
 export function emptyFold(line: Line): FoldSnapshot {
   return { mark: line.marks[0] as Mark, voids: [], seals: [], refused: [], refusedFrom: ORIGIN }
 }
-
-export const FIRST = position(1, 1)

@@ -19,8 +19,9 @@ import type { FrontRecord } from './front-record.ts'
 import { Slabs } from './slabs.ts'
 
 /**
- * Bytes of a record beside its key and value: the record, its place in the maps, the key's header.
- * Measured on Node 24 and Bun 1.4 with a million records (see test/drivers/memory/memory-per-record.test.ts).
+ * Bytes of a record beside its key's characters and its value: the record, its place in the map and in its slab, the
+ * header of the key. Measured with a million records of 500 bytes and keys of 16 characters, those included: 210 on
+ * Node 24.21, 263 on Bun 1.4.5.
  */
 export const RECORD_OVERHEAD_BYTES = 240
 /** A refused position in its array, with the array's slack. */
