@@ -66,6 +66,10 @@ export class RemoteReceipt implements Receipt {
   /** A server that cannot say right now is asked again, until the deadline. */
   async #stageNow(before: Stage, signal: AbortSignal | undefined): Promise<Stage> {
     try {
+      const stage = stageIn(await this.#trace(this.collection, this.key, signal), this.version, before)
+      if (stage !== 'landed') return stage
+      // A trace is no snapshot: the write may have been parked between its looks. A second one began after the
+      // database was past the write, so it sees that.
       return stageIn(await this.#trace(this.collection, this.key, signal), this.version, before)
     } catch (error) {
       if (isSpillwayError(error) && (error.kind === 'retry' || error.kind === 'over-limit')) return before
