@@ -8,7 +8,7 @@ import { compress, decompress } from '../kit/codec.ts'
 import type { CodecName } from '../kit/codec.ts'
 import { hash32 } from '../kit/hash.ts'
 import { checkNesting } from '../kit/json-text.ts'
-import { decodeUtf8Strict, encodeUtf8, isWellFormed, utf8Length } from '../kit/utf8.ts'
+import { decodeUtf8Strict, encodeUtf8Pooled, isWellFormed, utf8Length } from '../kit/utf8.ts'
 import { compileKeyTemplate, parseKey } from '../model/key-template.ts'
 import type { KeyTemplate } from '../model/key-template.ts'
 import { fromRow, toRow } from '../model/row.ts'
@@ -97,8 +97,8 @@ export class CollectionRuntime {
     if (this.table.mapped !== undefined) checkKey(this.table, key)
   }
 
-  /** The value of a JavaScript value: serialised, validated. */
-  async admit(key: string, given: unknown): Promise<Value> {
+  /** The value of a JavaScript value: serialised, validated. A promise only where something has to be validated. */
+  admit(key: string, given: unknown): Value | Promise<Value> {
     let text: string | undefined
     try {
       text = JSON.stringify(given)
@@ -107,25 +107,28 @@ export class CollectionRuntime {
         cause: error,
       })
     }
-    if (text === undefined)
-      throw new SpillwayError(
-        'invalid',
-        `A value of type ${typeof given} cannot be written as JSON; use delete to remove a record.`,
-      )
-    const json = encodeUtf8(text)
+    if (text === undefined) throw new SpillwayError('invalid', `A value of type ${typeof given} cannot be written as JSON; use delete to remove a record.`)
+    const json = encodeUtf8Pooled(text)
     this.#checkSize(json)
     checkNesting(json, this.#nestingMax)
-    if (this.#schema !== undefined || this.table.mapped !== undefined)
-      await this.#validate(key, JSON.parse(text))
-    return compress(json, { codec: this.#codec, thresholdBytes: this.#thresholdBytes }) as Value
+    if (!this.#validates) return this.#packed(json)
+    return this.#validate(key, JSON.parse(text)).then(() => this.#packed(json))
   }
 
   /** The value of JSON text: checked, kept byte for byte. */
-  async admitJson(key: string, json: Uint8Array): Promise<Value> {
+  admitJson(key: string, json: Uint8Array): Value | Promise<Value> {
     this.#checkSize(json)
     checkNesting(json, this.#nestingMax)
     const parsed = parseJson(json)
-    if (this.#schema !== undefined || this.table.mapped !== undefined) await this.#validate(key, parsed)
+    if (!this.#validates) return this.#packed(json)
+    return this.#validate(key, parsed).then(() => this.#packed(json))
+  }
+
+  get #validates(): boolean {
+    return this.#schema !== undefined || this.table.mapped !== undefined
+  }
+
+  #packed(json: Uint8Array): Value {
     return compress(json, { codec: this.#codec, thresholdBytes: this.#thresholdBytes }) as Value
   }
 

@@ -37,19 +37,16 @@ export class EngineRecords<T> implements Records<T> {
     this.#runtime = runtime
   }
 
-  async put(key: string, value: T, options: WriteOptions = {}): Promise<Receipt> {
-    this.#runtime.checkKey(key)
-    return this.#write(key, await this.#runtime.admit(key, value), options)
+  put(key: string, value: T, options: WriteOptions = {}): Promise<Receipt> {
+    return this.#write(key, () => this.#runtime.admit(key, value), options)
   }
 
-  async putJson(key: string, json: Uint8Array, options: WriteOptions = {}): Promise<Receipt> {
-    this.#runtime.checkKey(key)
-    return this.#write(key, await this.#runtime.admitJson(key, json), options)
+  putJson(key: string, json: Uint8Array, options: WriteOptions = {}): Promise<Receipt> {
+    return this.#write(key, () => this.#runtime.admitJson(key, json), options)
   }
 
-  async delete(key: string, options: WriteOptions = {}): Promise<Receipt> {
-    this.#runtime.checkKey(key)
-    return this.#write(key, undefined, options)
+  delete(key: string, options: WriteOptions = {}): Promise<Receipt> {
+    return this.#write(key, () => undefined, options)
   }
 
   async update(
@@ -170,7 +167,15 @@ export class EngineRecords<T> implements Records<T> {
     return { collection: this.collection, key }
   }
 
-  async #write(key: string, value: Value | undefined, options: WriteOptions): Promise<Receipt> {
+  /** One async function from the call to the receipt: each further one costs every write a promise and a turn. */
+  async #write(
+    key: string,
+    admit: () => Value | undefined | Promise<Value | undefined>,
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    this.#runtime.checkKey(key)
+    const admitted = admit()
+    const value = admitted instanceof Promise ? await admitted : admitted
     const partition = this.#runtime.partitionOf(key)
     const write: Write = { collection: this.collection, key, value, ifVersion: ifVersion(options.ifVersion) }
     const written = await this.#engine.write(partition, [write], options.signal)
@@ -213,7 +218,7 @@ export class EngineRecords<T> implements Records<T> {
   async #each<W extends { readonly key: string }>(
     writes: readonly (W | Deletion)[],
     options: { readonly signal?: AbortSignal },
-    admit: (write: W) => Promise<Value>,
+    admit: (write: W) => Value | Promise<Value>,
   ): Promise<(Receipt | SpillwayError)[]> {
     const { batchMax } = this.#engine.context.settings
     if (writes.length > batchMax)
@@ -237,13 +242,13 @@ export class EngineRecords<T> implements Records<T> {
   async #one<W extends { readonly key: string }>(
     write: W | Deletion,
     options: { readonly signal?: AbortSignal },
-    admit: (write: W) => Promise<Value>,
+    admit: (write: W) => Value | Promise<Value>,
     before: Promise<unknown> | undefined,
   ): Promise<Receipt> {
     this.#runtime.checkKey(write.key)
     const value = isDeletion(write) ? undefined : await admit(write)
     await before?.catch(() => undefined)
-    return this.#write(write.key, value, { ...options, ...condition(write) })
+    return this.#write(write.key, () => value, { ...options, ...condition(write) })
   }
 }
 

@@ -12,6 +12,28 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text)
 }
 
+const POOL_BYTES = 64 * 1024
+const POOLED_CHARS_MAX = 4 * 1024
+let pool = Buffer.allocUnsafeSlow(POOL_BYTES)
+let pooled = 0
+
+/**
+ * The same bytes, short ones cut out of a chunk of 64 KiB that many share: never to be transferred, and a piece that
+ * is kept keeps its chunk. A buffer of its own for each text of 500 characters takes 1.5 us and the garbage
+ * collector's time as well; a piece takes 0.2 us.
+ */
+export function encodeUtf8Pooled(text: string): Uint8Array {
+  if (text.length > POOLED_CHARS_MAX) return encoder.encode(text)
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  if (pooled + text.length * 3 > POOL_BYTES) {
+    pool = Buffer.allocUnsafeSlow(POOL_BYTES)
+    pooled = 0
+  }
+  const from = pooled
+  pooled += pool.write(text, from, 'utf8')
+  return new Uint8Array(pool.buffer, from, pooled - from)
+}
+
 /** The characters of `bytes`; `invalid` when they are not UTF-8, instead of replacement characters. */
 export function decodeUtf8Strict(bytes: Uint8Array): string {
   try {
