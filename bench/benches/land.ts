@@ -1,0 +1,88 @@
+/**
+ * Landing fed from memory, against a bare loop that upserts the same rows.
+ *
+ * `land`: rows are journaled with landing deferred, the tier is opened again (which brings them into memory) and then
+ * lands them; the clock runs from there until nothing is pending. `upserts`: a main thread packs sorted rows into
+ * buffers and moves them to a worker thread, one transaction for as many rows as one of landing's has at most.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { join } from 'node:path'
+import { startBare } from '../baselines/bare.ts'
+import { forms } from '../form.ts'
+import { msOfCalls } from '../in-flight.ts'
+import { percent, perSecond } from '../result.ts'
+import type { Bench, Finding, Size } from '../result.ts'
+import { interleaved } from '../rounds.ts'
+import { COLLECTION, openTier, recordsOf, scratchFolder } from '../scratch.ts'
+
+const VALUE_BYTES = 500
+/** 16 partitions, each with a batch of 1,000, share a transaction. */
+const ROWS_PER_COMMIT = 16_000
+const SHARE_MIN = 0.9
+const LOOK_MS = 2
+
+const keyOf = (n: number): string => `candidate-${String((n * 7_919) % 1_000_003).padStart(7, '0')}`
+
+async function landRound(rows: number): Promise<number> {
+  await using folder = await scratchFolder()
+  const values = forms(VALUE_BYTES)
+  const before = await openTier(folder.path, 'api')
+  const records = recordsOf(before)
+  await msOfCalls(1_024, rows, (n) => records.put(keyOf(n), values[n % values.length]))
+  await before.close({ drainMs: 0 })
+  const tier = await openTier(folder.path, 'all')
+  try {
+    const from = performance.now()
+    const pending = (await tier.status()).totals.pending
+    while ((await tier.status()).totals.pending > 0) await sleep(LOOK_MS)
+    return (pending * 1_000) / (performance.now() - from)
+  } finally {
+    await tier.close()
+  }
+}
+
+async function upsertsRound(rows: number): Promise<number> {
+  await using folder = await scratchFolder()
+  await using bare = startBare()
+  const encoder = new TextEncoder()
+  const values = forms(VALUE_BYTES).map((value) => encoder.encode(JSON.stringify(value)))
+  await bare.call({ kind: 'open', path: join(folder.path, 'bare.db') })
+  const from = performance.now()
+  let last: Promise<unknown> = Promise.resolve()
+  for (let at = 0; at < rows; at += ROWS_PER_COMMIT) {
+    const count = Math.min(ROWS_PER_COMMIT, rows - at)
+    const keys = Array.from({ length: count }, (_, n) => keyOf(at + n)).sort()
+    const buffer = new ArrayBuffer(count * VALUE_BYTES)
+    const bytes = new Uint8Array(buffer)
+    for (let n = 0; n < count; n += 1) bytes.set(values[n % values.length] as Uint8Array, n * VALUE_BYTES)
+    // The next buffer is packed while the thread works on this one, as in landing.
+    await last
+    last = bare.call({
+      kind: 'land',
+      rows: { collection: COLLECTION, keys, version: at + 1, buffer, valueBytes: VALUE_BYTES },
+    })
+  }
+  await last
+  const rate = (rows * 1_000) / (performance.now() - from)
+  await bare.call({ kind: 'close' })
+  return rate
+}
+
+async function run(size: Size): Promise<Finding> {
+  const rows = size === 'tiny' ? 500 : 60_000
+  const rounds = size === 'tiny' ? 1 : 5
+  const series = await interleaved({ upserts: () => upsertsRound(rows), land: () => landRound(rows) }, rounds)
+  const share = series.land.median / series.upserts.median
+  return {
+    headline: {
+      'rows landed from memory': `${perSecond(series.land.median)} = ${percent(share)} of a bare upsert loop`,
+      'bare upsert loop': perSecond(series.upserts.median),
+    },
+    goals: [{ text: `landing ≥ ${percent(SHARE_MIN)} of a bare upsert loop`, met: share >= SHARE_MIN }],
+    settings: { rows, valueBytes: VALUE_BYTES, rowsPerCommit: ROWS_PER_COMMIT, rounds },
+    series,
+    numbers: { share },
+  }
+}
+
+export const land: Bench = { name: 'land', measures: 'landing from memory against a bare upsert loop', run }
