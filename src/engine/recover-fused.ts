@@ -2,15 +2,16 @@
  * Raising the generation of a fused store, because its journal may have lost entries (a failover, a restart from
  * an old dump) or because there never was one.
  *
- *   1. the database issues 1 + the highest generation known anywhere, for all partitions in one transaction;
- *      from then on no lander of the old side can commit
+ *   1. the stream is fenced at 1 + the highest generation known anywhere: writers of older ones are turned away, so
+ *      that it stands still. Without this, what another process had opened meanwhile could be thrown away
  *   2. each partition: the stream is compared with the database's mark
  *        continues it  ─▶ values are kept, the rest of the stream will land
  *        does not      ─▶ the partition is emptied and starts at the database's fold; its mark is the opening
- *   3. the opening entry is appended, with the identity that answers now
+ *   3. the database issues the generation, for all partitions in one transaction; from then on no lander of the
+ *      old side can commit
+ *   4. the opening entry is appended, with the identity that answers now, if the fence is still this one
  *
- * A crash between 1 and 3 leaves a store whose generation is older than the database's: it is fenced, and the next
- * process raises again. What was acknowledged and is not in the stream any more is lost; it is reported.
+ * A crash in between leaves a store that is fenced, and the next process raises again. What was acknowledged and is not in the stream any more is lost; it is reported.
  */
 import { SpillwayError } from '../errors.ts'
 import type { Mark } from '../model/entry.ts'
@@ -18,7 +19,7 @@ import { digestOf, markAtOrigin } from '../model/fold.ts'
 import { GENERATION_MAX, ORIGIN, formatPosition, generationOf, position } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
-import type { FoldSnapshot } from '../ports/front.ts'
+import type { FoldSnapshot, FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
@@ -29,25 +30,24 @@ export interface Acknowledged {
   readonly end: Position
 }
 
+/** What a process speaks for after a raise: the generation, and what each partition answered when it was opened. */
+export interface Raised {
+  readonly generation: number
+  readonly seen: readonly FrontSeen[]
+}
+
+/** Fences tried before this process leaves the raise to the others. */
+const FENCES_MAX = 8
+
 export async function raiseGeneration(
   context: EngineContext,
   fused: FusedFront,
   acknowledged: readonly Acknowledged[],
-): Promise<number> {
+): Promise<Raised> {
+  const generation = await fenceAll(context, fused)
+  // From here on the stream stands still: what is compared now is what will be kept.
   const rows = await context.database.partitions()
-  const states = await each(fused.partitions, (partition) => fused.front.state(partition))
   const infos = await each(fused.partitions, (partition) => fused.journal.info(partition))
-  const highest = Math.max(
-    0,
-    ...rows.map((row) => row.generation),
-    ...states.map((seen) => (seen.mark === undefined ? 0 : generationOf(seen.mark.position))),
-  )
-  const generation = highest + 1
-  if (generation > GENERATION_MAX)
-    throw new SpillwayError(
-      'journal-mismatch',
-      `All ${GENERATION_MAX} generations are used; move the tables to a new database.`,
-    )
   const keeps = await each(fused.partitions, (partition) =>
     continues(context, fused, partition, rows[partition], infos[partition]?.identity),
   )
@@ -57,17 +57,42 @@ export async function raiseGeneration(
     marks,
     rows.length === 0 ? marks.map(() => undefined) : rows.map((row) => row.mark),
   )
-  if (begun === 'moved')
-    throw new SpillwayError(
-      'recovering',
-      'Another process raises the generation, or landed meanwhile; retry.',
-    )
+  if (begun === 'moved') throw overtaken()
+  const seen: FrontSeen[] = []
   for (const [partition, keep] of keeps.entries()) {
     // The fold as it was before the raise: its mark is right before the opening entry.
-    await fused.openGeneration(partition, generation, keep, rows[partition] ?? EMPTY_FOLD)
+    const opened = await fused.openGeneration(partition, generation, keep, rows[partition] ?? EMPTY_FOLD)
+    if (opened.mark === undefined || generationOf(opened.mark.position) !== generation) throw overtaken()
+    seen.push(opened)
     reportLoss(context, partition, generation, acknowledged[partition]?.end, infos[partition]?.end)
   }
-  return generation
+  return { generation, seen }
+}
+
+function overtaken(): SpillwayError {
+  return new SpillwayError('recovering', 'Another process raises the generation, or landed meanwhile; retry.')
+}
+
+/** Closes every partition to older generations, with one that is higher than all that is known anywhere. */
+async function fenceAll(context: EngineContext, fused: FusedFront): Promise<number> {
+  const rows = await context.database.partitions()
+  const states = await each(fused.partitions, (partition) => fused.front.state(partition))
+  let highest = Math.max(
+    0,
+    ...rows.map((row) => row.generation),
+    ...states.map((seen) => (seen.mark === undefined ? 0 : generationOf(seen.mark.position))),
+  )
+  for (let attempt = 1; attempt <= FENCES_MAX; attempt += 1) {
+    const generation = highest + 1
+    if (generation > GENERATION_MAX)
+      throw new SpillwayError(
+        'journal-mismatch',
+        `All ${GENERATION_MAX} generations are used; move the tables to a new database.`,
+      )
+    highest = Math.max(...(await each(fused.partitions, (partition) => fused.fence(partition, generation))))
+    if (highest === generation) return generation
+  }
+  throw overtaken()
 }
 
 const EMPTY_FOLD: FoldSnapshot = {

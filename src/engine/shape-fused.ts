@@ -8,6 +8,7 @@ import type { FrontSeen } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
 import { FusedPartitionRuntime } from './partition-fused.ts'
 import { raiseGeneration } from './recover-fused.ts'
+import type { Raised } from './recover-fused.ts'
 import { Settler } from './settle.ts'
 import type { Shape } from './shape.ts'
 import { FusedWriter } from './write-fused.ts'
@@ -31,7 +32,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     return recovering
   }
   const partitions: FusedPartitionRuntime[] = []
-  const generation = await adoptable(context, fused, [])
+  const raised = await adoptable(context, fused, [])
   const rows = await context.database.partitions()
   for (const row of rows) {
     partitions.push(
@@ -46,7 +47,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
       }),
     )
   }
-  await adopt(fused, partitions, generation)
+  adopt(partitions, raised)
   const writes: FusedWriter = new FusedWriter({ context, fused, partitions, settler: () => settler, recover })
   const settler: Settler = new Settler({
     context,
@@ -101,7 +102,7 @@ async function recoverAll(
   fused: FusedFront,
   partitions: readonly FusedPartitionRuntime[],
 ): Promise<void> {
-  await adopt(fused, partitions, await adoptable(context, fused, partitions))
+  adopt(partitions, await adoptable(context, fused, partitions))
 }
 
 /** The generation to speak for: the database's, if every partition of what answers takes it; else one raised now. */
@@ -109,13 +110,14 @@ async function adoptable(
   context: EngineContext,
   fused: FusedFront,
   partitions: readonly FusedPartitionRuntime[],
-): Promise<number> {
+): Promise<Raised> {
   let failure: unknown
   for (let attempt = 1; attempt <= RECOVER_ATTEMPTS_MAX; attempt += 1) {
     try {
       const rows = await context.database.partitions()
       const generation = Math.max(0, ...rows.map((row) => row.generation))
-      if (rows.length === fused.partitions && (await takes(fused, generation))) return generation
+      const seen = rows.length === fused.partitions ? await takes(fused, generation) : undefined
+      if (seen !== undefined) return { generation, seen }
       return await raiseGeneration(context, fused, partitions)
     } catch (error) {
       failure = error
@@ -129,25 +131,21 @@ async function adoptable(
   )
 }
 
-/** An empty write is a pure comparison of identity and generation. */
-async function takes(fused: FusedFront, generation: number): Promise<boolean> {
+/** What every partition answered to an empty write, a pure comparison of identity and generation; undefined: fenced. */
+async function takes(fused: FusedFront, generation: number): Promise<readonly FrontSeen[] | undefined> {
   const results = await Promise.all(
     Array.from({ length: fused.partitions }, async (_, partition) => {
-      const seen = await fused.front.state(partition)
-      if (seen.mark === undefined || generationOf(seen.mark.position) !== generation) return false
-      return (await fused.write(partition, seen.identity, generation, [])).kind === 'written'
+      const { identity, mark } = await fused.front.state(partition)
+      if (mark === undefined || generationOf(mark.position) !== generation) return undefined
+      const result = await fused.write(partition, identity, generation, [])
+      return result.kind === 'written' ? result.seen : undefined
     }),
   )
-  return results.every(Boolean)
+  const seen = results.filter((one) => one !== undefined)
+  return seen.length === fused.partitions ? seen : undefined
 }
 
-async function adopt(
-  fused: FusedFront,
-  partitions: readonly FusedPartitionRuntime[],
-  generation: number,
-): Promise<void> {
-  const seen = await Promise.all(
-    partitions.map((_, partition): Promise<FrontSeen> => fused.front.state(partition)),
-  )
+/** Only the very answer that was compared is believed: whoever answers the next call may be another store. */
+function adopt(partitions: readonly FusedPartitionRuntime[], { generation, seen }: Raised): void {
   for (const [partition, one] of partitions.entries()) one.adopt(seen[partition] as FrontSeen, generation)
 }

@@ -66,9 +66,16 @@ export interface FusedFront {
     | { readonly kind: 'fenced'; readonly seen: FrontSeen }
   >
   /**
+   * Closes the partition to writers of older generations, before a raise compares stream and database: the fence
+   * becomes `generation` if it is lower; nothing is appended, and nothing can be until `openGeneration`. The
+   * answer is the fence that stands now: above `generation`, another process raises further.
+   */
+  fence(partition: number, generation: number): Promise<number>
+  /**
    * Opens a generation: appends its opening entry and stores the present identity; keeps values only if
    * `keep` says that the stream was proven to continue the database's position, else empties the partition
-   * and starts it at `fold`. Compare-and-advance: does nothing unless the stored generation is lower.
+   * and starts it at `fold`. Compare-and-advance: does nothing unless the fence is this very generation and it
+   * is not open yet; the mark in the answer tells.
    */
   openGeneration(partition: number, generation: number, keep: boolean, fold: FoldSnapshot): Promise<FrontSeen>
 }

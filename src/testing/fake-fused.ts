@@ -28,6 +28,8 @@ export class FusedPartition {
   log: StoredEntry[] = []
   trimmedThrough = 0
   generation = 0
+  /** Writers of older generations are turned away. */
+  fence = 0
   /** The identity that the last generation was opened for. */
   openedFor = ''
 
@@ -40,6 +42,7 @@ export class FusedPartition {
     twin.log = [...this.log]
     twin.trimmedThrough = this.trimmedThrough
     twin.generation = this.generation
+    twin.fence = this.fence
     twin.openedFor = this.openedFor
     return twin
   }
@@ -160,7 +163,7 @@ export class FakeFused {
   #fenced(partition: number, identity: string, generation: number): boolean {
     const at = this.#at(partition)
     const here = this.#server.identity
-    return identity !== here || at.openedFor !== here || generation !== at.generation
+    return identity !== here || at.openedFor !== here || generation !== at.generation || generation < at.fence
   }
 
   #append(partition: number, placed: PlacedEntry): void {
@@ -209,7 +212,7 @@ export class FakeFused {
 
   #openGeneration(partition: number, generation: number, keep: boolean, fold: FoldSnapshot): FrontSeen {
     const at = this.#at(partition)
-    if (at.generation >= generation) return this.#seen(partition)
+    if (at.fence !== generation || at.generation >= generation) return this.#seen(partition)
     if (!keep || at.state.mark === undefined) {
       at.state.discard()
       at.state.start(fold)
@@ -277,6 +280,12 @@ export class FakeFused {
           const placed = this.#next(partition, entry)
           this.#append(partition, placed)
           return { kind: 'written', seen: this.#seen(partition), placed }
+        }),
+      fence: (partition, generation) =>
+        link.call('fence', 'recover', () => {
+          const at = this.#at(partition)
+          at.fence = Math.max(at.fence, generation)
+          return at.fence
         }),
       openGeneration: (partition, generation, keep, fold) =>
         link.call('openGeneration', 'recover', () => this.#openGeneration(partition, generation, keep, fold)),
