@@ -8,12 +8,21 @@ import type { DemoReport } from './run.ts'
 
 const FINDINGS_SHOWN = 5
 
-function check(good: boolean, text: string, paint: Paint): string {
-  return `  ${good ? paint.good('✓') : paint.bad('✗')} ${text}`
+/** A line with its mark, wrapped below its own beginning. */
+function check(good: boolean, text: string, { paint, width }: { paint: Paint; width: number }): string {
+  const indent = 4
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string
+    if (line !== '' && indent + line.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
+  }
+  return `  ${good ? paint.good('✓') : paint.bad('✗')} ${lines.join(`\n${' '.repeat(indent)}`)}`
 }
 
 export function reportLines(report: DemoReport, width: number, paint: Paint): string[] {
   const { history, totals } = report
+  const at = { paint, width }
   const lost = history.count('lost')
   const back = history.count('went back')
   const other = history.findingsCount - lost - back
@@ -42,31 +51,31 @@ export function reportLines(report: DemoReport, width: number, paint: Paint): st
     '',
     check(
       counted,
-      `at the kill ${count(report.inFlightAtKill)} requests were in flight and ${count(report.unlandedAtKill)} records acknowledged but not yet in SQL`,
-      paint,
+      `at the kill: ${count(report.inFlightAtKill)} requests in flight, ${count(report.unlandedAtKill)} records acknowledged but not in SQL (which another program had locked for a second)`,
+      at,
     ),
     check(
       lost === 0,
       `${count(history.acknowledgedCount)} saves acknowledged, ${count(report.keysReadBack)} keys read back after the restart: ${count(lost)} lost`,
-      paint,
+      at,
     ),
-    check(back === 0, `${count(history.readsCount)} reads: ${count(back)} went back`, paint),
+    check(back === 0, `${count(history.readsCount)} reads: ${count(back)} went back`, at),
     ...(other === 0
       ? []
-      : [check(false, `${count(other)} reads showed what was never acknowledged or sent`, paint)]),
+      : [check(false, `${count(other)} reads showed what was never acknowledged or sent`, at)]),
     check(
       report.rowsBehind === 0,
       report.rowsBehind === 0
         ? 'in SQL every record is at its last acknowledged version or newer'
         : `${count(report.rowsBehind)} records are older in SQL than acknowledged`,
-      paint,
+      at,
     ),
     check(
       report.ledgerBalances,
       report.ledgerBalances
         ? 'the ledger balances, and with the list of the client'
         : 'the ledger does not balance with the list of the client',
-      paint,
+      at,
     ),
     ...ledger.map((line) => `      ${paint.dim(line)}`),
     check(
@@ -74,11 +83,11 @@ export function reportLines(report: DemoReport, width: number, paint: Paint): st
       report.verify.ok
         ? 'verify: journal and tables say the same'
         : `verify: ${report.verify.mismatches.length} mismatches`,
-      paint,
+      at,
     ),
     ...(report.stopCode === 0
       ? []
-      : [check(false, `the server ended with ${report.stopCode} when it was asked to stop`, paint)]),
+      : [check(false, `the server ended with ${report.stopCode} when it was asked to stop`, at)]),
     ...history.findings
       .slice(0, FINDINGS_SHOWN)
       .map(

@@ -1,12 +1,13 @@
 /**
  * The demo: spike, kill -9, restart, proof.
  *
- *   load ──────────────✖ kill -9            ready ── read every key back ── load again ── drain ── stop ── verify
+ *   load ──┄ locked ┄──✖ kill -9            ready ── read every key back ── load again ── drain ── stop ── verify
  *                      │                      │
  *                      acknowledged,          nothing acknowledged may be
  *                      not yet in SQL         lost or older than it was
  *
- * The kill counts only if at that moment requests were in flight and acknowledged writes were not in SQL; both are
+ * For the last second another program holds the database locked, so that what is acknowledged then is only in the
+ * journal. The kill counts only if at that moment requests were in flight and acknowledged writes were not in SQL; both are
  * counted (the second from the database file, while no server runs). A kill that does not count is tried again.
  */
 import { spawn } from 'node:child_process'
@@ -14,7 +15,7 @@ import { join } from 'node:path'
 import { SpillwayError } from '../../errors.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { History } from './history.ts'
-import { landedVersions } from './landed-rows.ts'
+import { landedVersions, lockDatabase } from './database-file.ts'
 import { Load, readBack } from './load.ts'
 import { programFile } from '../program-file.ts'
 import { startServer } from './server-child.ts'
@@ -27,6 +28,10 @@ import type { Marks } from './timeline.ts'
 export const SHAPE: LoadShape = { writers: 64, readers: 16, keysPerWriter: 100 }
 
 const SPIKE_MS = 4_000
+/** The last part of the spike, in which another program holds the database locked: nothing lands any more. */
+const LOCKED_MS = 1_000
+/** A further kill, where the first did not count, need not wait so long. */
+const SPIKE_AGAIN_MS = 1_500
 const AGAIN_MS = 2_000
 const STATUS_EVERY_MS = 100
 const KILLS_MAX = 5
@@ -88,11 +93,19 @@ async function verifyFolder(folder: string): Promise<Pick<VerifyReport, 'ok' | '
   return JSON.parse(out) as VerifyReport
 }
 
+interface Kill {
+  readonly killedMs: number
+  readonly inFlight: number
+  readonly unlanded: number
+}
+
 export class Demo {
   readonly #options: DemoOptions
   readonly #history = new History()
   readonly #timeline = new Timeline()
   readonly #startedMs = systemClock.monotonic()
+  /** The timeline begins when the first server is ready. */
+  #zeroMs = systemClock.monotonic()
   readonly #surprises: string[] = []
   #server: ServerChild | undefined
 
@@ -100,8 +113,12 @@ export class Demo {
     this.#options = options
   }
 
+  get #databaseFile(): string {
+    return join(this.#options.folder, 'app.db')
+  }
+
   get #ms(): number {
-    return systemClock.monotonic() - this.#startedMs
+    return systemClock.monotonic() - this.#zeroMs
   }
 
   /** Ends the server whatever state the demo is in. */
@@ -114,13 +131,14 @@ export class Demo {
     const { folder, onStep } = this.#options
     onStep('starting the server')
     let server = await this.#start()
-    let kill = { killedMs: 0, inFlight: 0, unlanded: 0 }
+    this.#zeroMs = systemClock.monotonic()
+    let kill: Kill = { killedMs: 0, inFlight: 0, unlanded: 0 }
     let readyMs = 0
     let kills = 0
     let keysReadBack = 0
     while (kills < KILLS_MAX && (kills === 0 || kill.inFlight === 0 || kill.unlanded === 0)) {
       onStep(`${SHAPE.writers} writers, ${SHAPE.readers} readers`)
-      kill = await this.#spikeAndKill(server)
+      kill = await this.#spikeAndKill(server, kills === 0 ? SPIKE_MS : SPIKE_AGAIN_MS)
       kills += 1
       onStep('kill -9; starting again')
       server = await this.#start()
@@ -136,7 +154,7 @@ export class Demo {
     onStep('stopping')
     server.signal('SIGTERM')
     const stopCode = await server.ended
-    const landed = landedVersions(join(folder, 'app.db'))
+    const landed = landedVersions(this.#databaseFile)
     onStep('verifying journal against tables')
     const verify = await verifyFolder(folder)
     const { acknowledgedCount, unansweredCount } = this.#history
@@ -169,7 +187,7 @@ export class Demo {
       rowsBehind,
       verify,
       surprises: this.#surprises,
-      seconds: this.#ms / 1_000,
+      seconds: (systemClock.monotonic() - this.#startedMs) / 1_000,
     }
   }
 
@@ -198,28 +216,31 @@ export class Demo {
     this.#surprises.push(...load.surprises)
   }
 
-  async #spikeAndKill(
-    server: ServerChild,
-  ): Promise<{ killedMs: number; inFlight: number; unlanded: number }> {
+  async #spikeAndKill(server: ServerChild, spikeMs: number): Promise<Kill> {
     const load = this.#begin(server)
     const from = this.#ms
-    let pending = 0
-    while (
-      this.#ms - from < SPIKE_MS ||
-      ((pending === 0 || load.inFlight === 0) && this.#ms - from < SPIKE_MS + MOMENT_MS_MAX)
-    ) {
-      await systemClock.sleep(STATUS_EVERY_MS, this.#options.signal)
-      pending = await this.#pending(server)
+    let unlock: (() => void) | undefined
+    try {
+      let pending = 0
+      while (
+        this.#ms - from < spikeMs ||
+        ((pending === 0 || load.inFlight === 0) && this.#ms - from < spikeMs + MOMENT_MS_MAX)
+      ) {
+        if (this.#ms - from >= spikeMs - LOCKED_MS) unlock ??= lockDatabase(this.#databaseFile)
+        await systemClock.sleep(STATUS_EVERY_MS, this.#options.signal)
+        pending = await this.#pending(server)
+      }
+      const inFlight = load.inFlight
+      server.signal('SIGKILL')
+      const killedMs = this.#ms
+      await server.ended
+      // Answers that were on their way still arrive; then every worker finds the connection broken and ends.
+      await load.done
+      this.#surprises.push(...load.surprises)
+      return { killedMs, inFlight, unlanded: this.#behind(landedVersions(this.#databaseFile)) }
+    } finally {
+      unlock?.()
     }
-    const inFlight = load.inFlight
-    server.signal('SIGKILL')
-    const killedMs = this.#ms
-    await server.ended
-    // Answers that were on their way still arrive; then every worker finds the connection broken and ends.
-    await load.done
-    this.#surprises.push(...load.surprises)
-    const unlanded = this.#behind(landedVersions(join(this.#options.folder, 'app.db')))
-    return { killedMs, inFlight, unlanded }
   }
 
   /** How many keys SQL has at an older version than the client was acknowledged. */

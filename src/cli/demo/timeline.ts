@@ -1,10 +1,15 @@
 /**
- * The timeline of a run: what happened in each tenth of a second, drawn as rows of bars above one time axis.
+ * The timeline of a run: what happened in each moment, drawn as rows of bars above one time axis.
  */
 import { count } from '../terminal/columns.ts'
 import type { Paint } from '../terminal/paint.ts'
 
-const BUCKET_MS = 100
+const BUCKET_MS = 25
+/** A rate is one over half a second at least. */
+const PEAK_BUCKETS = 20
+const LABEL_WIDTH = 9
+/** What stands right of the bars: `up to 123,456/s`. */
+const NOTE_WIDTH = 18
 const BARS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 interface Bucket {
@@ -44,18 +49,19 @@ export class Timeline {
 
   /** Highest rate over half a second of the row, a second. */
   #peak(of: (bucket: Bucket) => number): number {
-    const window = 5
     let peak = 0
-    for (let end = window; end <= this.#buckets.length; end += 1) {
-      const sum = this.#buckets.slice(end - window, end).reduce((total, bucket) => total + of(bucket), 0)
-      peak = Math.max(peak, (sum * 1_000) / (window * BUCKET_MS))
+    for (let end = PEAK_BUCKETS; end <= this.#buckets.length; end += 1) {
+      const sum = this.#buckets
+        .slice(end - PEAK_BUCKETS, end)
+        .reduce((total, bucket) => total + of(bucket), 0)
+      peak = Math.max(peak, (sum * 1_000) / (PEAK_BUCKETS * BUCKET_MS))
     }
     return peak
   }
 
-  /** Draws at most `width` columns. `plain`: no bars above ASCII's reach are needed, the same picture is drawn. */
+  /** The picture, at most `width` columns wide. */
   draw(width: number, paint: Paint, marks: Marks): string[] {
-    const room = width - 34
+    const room = width - LABEL_WIDTH - NOTE_WIDTH - 4
     const perColumn = Math.max(1, Math.ceil(this.#buckets.length / room))
     const columns: Bucket[][] = []
     for (let at = 0; at < this.#buckets.length; at += perColumn)
@@ -72,21 +78,25 @@ export class Timeline {
       colour: (text: string) => string,
     ): string => {
       const values = columns.map(of)
-      const top = Math.max(1, ...values.map((value) => value ?? 0))
+      const top = Math.max(...values.map((value) => value ?? 0)) || 1
       const bars = values.map((value, index) => {
         if (index === killed) return paint.bad('✖')
         if (value === undefined || value === 0) return ' '
         return colour(BARS[Math.min(BARS.length - 1, Math.floor((value / top) * BARS.length))] as string)
       })
-      return `  ${paint.dim(name.padEnd(9))}${bars.join('')}  ${paint.dim(note)}`
+      return `  ${paint.dim(name.padEnd(LABEL_WIDTH))}${bars.join('')}  ${paint.dim(note)}`
     }
     const mean = (of: (bucket: Bucket) => number) => (buckets: Bucket[]) =>
       buckets.reduce((total, bucket) => total + of(bucket), 0) / buckets.length
+    // Asked for less often than drawn: what was seen last stands until the next answer.
+    let lastPending: number | undefined
     const highest = (buckets: Bucket[]): number | undefined => {
       const known = buckets.flatMap((bucket) => (bucket.pending === undefined ? [] : [bucket.pending]))
-      return known.length === 0 ? undefined : Math.max(...known)
+      if (known.length > 0) lastPending = Math.max(...known)
+      else if (buckets.every((bucket) => bucket.saves === 0)) lastPending = undefined
+      return lastPending
     }
-    const pendingTop = Math.max(0, ...columns.map((buckets) => highest(buckets) ?? 0))
+    const pendingTop = Math.max(0, ...this.#buckets.map((bucket) => bucket.pending ?? 0))
     return [
       row(
         'saves',
@@ -106,6 +116,7 @@ export class Timeline {
   }
 }
 
+/** A line with a mark under the kill and under the moment it served again, and what they are below. */
 function axis(
   length: number,
   perColumn: number,
@@ -115,21 +126,21 @@ function axis(
   paint: Paint,
 ): string[] {
   const line = Array.from({ length }, (_, index) => (index === killed || index === ready ? '┴' : '─'))
+  const labels = Array.from({ length: length + 1 }, () => ' ')
+  const write = (at: number, text: string): boolean => {
+    const from = Math.max(0, Math.min(at, labels.length - text.length))
+    const place = labels.slice(Math.max(0, from - 1), from + text.length + 1)
+    if (text.length > labels.length || place.some((letter) => letter !== ' ')) return false
+    labels.splice(from, text.length, ...text)
+    return true
+  }
   const killLabel = `kill -9 at ${(marks.killedMs / 1_000).toFixed(1)} s`
   const readyLabel = `ready ${Math.round(marks.readyMs - marks.killedMs)} ms later`
-  const start = '0 s'
-  const end = `${((length * perColumn * BUCKET_MS) / 1_000).toFixed(1)} s`
-  // The two labels stand left and right of the gap, so that they never overlap however short it is.
-  const left =
-    killLabel.length + start.length + 2 <= killed + 1
-      ? `${start}${killLabel.padStart(killed + 1 - start.length)}`
-      : killLabel.padStart(killed + 1)
-  const gap = Math.max(1, ready - left.length)
-  const right = `${' '.repeat(gap)}${readyLabel}`
-  const used = left.length + right.length
-  const tail = used + end.length + 2 <= length ? end.padStart(length - used) : ''
-  return [
-    paint.dim(`${' '.repeat(11)}${line.join('')}`),
-    paint.dim(`${' '.repeat(11)}${left}${right}${tail}`),
-  ]
+  // Right of its mark where there is room, else left of it: the two never overlap, however short the gap is.
+  write(killed - killLabel.length + 1, killLabel)
+  if (!write(ready, readyLabel)) write(length, readyLabel)
+  write(0, '0')
+  write(length, `${((length * perColumn * BUCKET_MS) / 1_000).toFixed(0)} s`)
+  const indent = ' '.repeat(LABEL_WIDTH + 2)
+  return [paint.dim(`${indent}${line.join('')}`), paint.dim(`${indent}${labels.join('').trimEnd()}`)]
 }

@@ -1,5 +1,5 @@
 /**
- * What SQL has, read from the database file itself while no server runs.
+ * The database file itself, as another program would use it: read while no server runs, and locked while one does.
  */
 import { openSqlite } from '../../runtime/sqlite.ts'
 import { COLLECTION } from './load.ts'
@@ -21,4 +21,17 @@ export function landedVersions(file: string): Map<string, number> {
   } finally {
     connection.close()
   }
+}
+
+/** Holds the write lock, as a long transaction of another program does, until the returned function is called. */
+export function lockDatabase(file: string): () => void {
+  const connection = openSqlite(file, { busyTimeoutMs: 5_000 })
+  try {
+    connection.exec('BEGIN IMMEDIATE')
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  // Closing rolls back and lets go.
+  return () => connection.close()
 }
