@@ -34,8 +34,8 @@ export class Admission {
     const { partition, writes, signal } = request
     signal?.throwIfAborted()
     const { front } = this.#shape
-    const conditions = writes.filter((write) => write.ifVersion !== undefined)
-    if (conditions.length > 0) {
+    if (writes.some((write) => write.ifVersion !== undefined)) {
+      const conditions = writes.filter((write) => write.ifVersion !== undefined)
       await this.#reader.hold(partition, conditions, { timeoutMs: this.#context.settings.waitMs, signal })
     }
     const bytes = memoryOf(writes)
@@ -47,24 +47,26 @@ export class Admission {
       )
     }
     try {
-      return await this.#writeFilled(request)
+      return await this.#shape.writes.write(request)
+    } catch (error) {
+      if (!(error instanceof NeedsFill)) throw error
+      return await this.#writeFilled(request, error)
     } finally {
       front.unreserve(bytes)
     }
   }
 
   /** Where the front judges as it appends, a condition may need a key that it lost meanwhile: fill and come back. */
-  async #writeFilled(request: WriteRequest): Promise<Written> {
+  async #writeFilled(request: WriteRequest, first: NeedsFill): Promise<Written> {
     const { partition, signal } = request
+    let { missing } = first
     for (let attempt = 1; attempt <= FILLS_MAX; attempt += 1) {
+      await this.#reader.hold(partition, missing, { timeoutMs: this.#context.settings.waitMs, signal })
       try {
         return await this.#shape.writes.write(request)
       } catch (error) {
         if (!(error instanceof NeedsFill)) throw error
-        await this.#reader.hold(partition, error.missing, {
-          timeoutMs: this.#context.settings.waitMs,
-          signal,
-        })
+        missing = error.missing
       }
     }
     throw new SpillwayError(

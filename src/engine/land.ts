@@ -20,6 +20,7 @@ import { BackgroundLoop } from '../kit/lifecycle.ts'
 import type { Loop } from '../kit/lifecycle.ts'
 import { Signal } from '../kit/signal.ts'
 import { keysToJudge, planLanding, refId } from '../model/batch.ts'
+import { pauseBeforeLanding } from '../model/landing-pace.ts'
 import type { LandingPlan } from '../model/batch.ts'
 import type { Mark, PlacedEntry } from '../model/entry.ts'
 import { copyControlState, markAfter, newControlState } from '../model/fold.ts'
@@ -27,13 +28,23 @@ import type { ControlState } from '../model/fold.ts'
 import { addLedger } from '../model/ledger.ts'
 import type { LedgerCounts } from '../model/ledger.ts'
 import { ABSENT } from '../model/position.ts'
-import type { Version } from '../model/position.ts'
+import type { Position, Version } from '../model/position.ts'
 import type { LandResult } from '../ports/database.ts'
 import type { FoldSnapshot } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
 import { markProblem, sameMark } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
 import type { Landed } from './landed.ts'
+
+/** What lets the lander judge whether to yield to a spike. */
+export interface LandingLoad {
+  /** How far the journal is known to go. */
+  readonly end: Position
+  /** How much of the memory for what has not landed is used, 0 to 1. */
+  readonly filled: number
+  /** Age of the oldest write that has not landed. */
+  readonly lagMs: number
+}
 
 /** Where the lander gets entries from: right after a mark, in order, never past what may land now. */
 export interface EntrySource {
@@ -49,6 +60,8 @@ export interface LanderOptions {
   /** True when what is in the journal was judged when it was appended (fused). */
   readonly judged: boolean
   hasHistory(collection: string): boolean
+  /** Where this process writes as well: what else it has to do. Without it landing never pauses. */
+  load?(): LandingLoad
   /** Called after each landed batch, with the mark that the database has now and how many entries it refused. */
   onLanded(mark: Mark, refused: number): void
 }
@@ -64,6 +77,8 @@ export class Lander implements Loop {
   readonly #loop: BackgroundLoop
   readonly #work = new Signal()
   #fold: DatabaseFold | undefined
+  /** Where the journal ended when the last batch was begun, when that was, and how long the batch took. */
+  #last = { end: 0, at: 0, tookMs: 0 }
   #stopped: string | undefined
   #changedOutside = false
 
@@ -125,6 +140,7 @@ export class Lander implements Loop {
       this.#changedOutside = false
       this.#fold = undefined
     }
+    await this.#yield(signal)
     const fold = (this.#fold ??= await this.#load())
     const entries = await source.after(fold.mark, settings.landRowsMax, settings.landBytesMax)
     const last = entries[entries.length - 1]
@@ -164,6 +180,25 @@ export class Lander implements Loop {
       if (result.kind === 'moved') return this.#reload()
       return this.#stand(result.bound, signal)
     }
+  }
+
+  /** Leaves the machine to a spike of writes for a while; whoever waits for landing ends the pause. */
+  async #yield(signal: AbortSignal): Promise<void> {
+    const load = this.#options.load?.()
+    if (load === undefined) return
+    const { clock } = this.#options.context
+    const { landed } = this.#options
+    const { end, at, tookMs } = this.#last
+    const now = clock.monotonic()
+    const { filled, lagMs } = load
+    const pressure = { arrived: load.end - end, sinceMs: now - at, batchMs: tookMs, filled, lagMs, waited: landed.waited }
+    const pauseMs = pauseBeforeLanding(pressure)
+    if (pauseMs > 0) {
+      const cancel = clock.after(pauseMs, () => landed.asked.raise())
+      await landed.asked.wait(signal)
+      cancel()
+    }
+    this.#last = { end: load.end, at: clock.monotonic(), tookMs: 0 }
   }
 
   async #load(): Promise<DatabaseFold> {
@@ -212,6 +247,7 @@ export class Lander implements Loop {
   #advance(fold: DatabaseFold, plan: LandingPlan, result: Extract<LandResult, { kind: 'landed' }>): void {
     const { context, partition, landed, onLanded } = this.#options
     this.#fold = fold
+    this.#last = { ...this.#last, tookMs: context.clock.monotonic() - this.#last.at }
     this.#stopped = undefined
     landed.note(fold.mark.position, fold.counts)
     for (const parked of plan.park) {

@@ -101,6 +101,11 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
       landed: this.landed,
       judged: false,
       hasHistory: options.hasHistory,
+      load: () => ({
+        end: this.end,
+        filled: this.tail.filled(front.usage().bytesMax / journal.partitions),
+        lagMs: this.lag.ms(this.landed.position, this.end),
+      }),
       onLanded: (mark, refused) => {
         const through = this.applier.through
         if (through !== undefined) this.tail.forget(mark.position < through ? mark.position : through)

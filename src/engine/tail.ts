@@ -88,6 +88,12 @@ export class Tail {
     return this.#accepted
   }
 
+  /** How much of its memory is used, where `bytesMax` is its own bound or a smaller one; 0 to 1. */
+  filled(bytesMax: number): number {
+    const entries = (this.#kept.length - this.#start) / this.#options.entriesMax
+    return Math.max(entries, this.#bytes / Math.min(bytesMax, this.#options.bytesMax))
+  }
+
   /** Takes own appended entries, in order; resolves once the tail includes them. */
   take(own: readonly StoredEntry[]): Promise<readonly PlacedEntry[]> {
     if (this.#queued === 0 && this.#continues(own[0])) return Promise.resolve(this.#push(own))
