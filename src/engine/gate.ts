@@ -43,6 +43,15 @@ export class Gate {
     return this.#through
   }
 
+  /**
+   * Changes whenever the gate closes. An answer is served only in the epoch in which its call was sent: of two
+   * calls on their way to a front that was flipped, the first answer closes the gate, and the second looks no
+   * different from what the gate has seen by then.
+   */
+  get epoch(): number {
+    return this.#epoch
+  }
+
   get open(): boolean {
     if (this.#provenAt === undefined) return false
     return (

@@ -111,13 +111,13 @@ export class Reader {
     refs: readonly RecordRef[],
   ): Promise<{ held: readonly (Held | undefined)[]; seen: FrontSeen } | undefined> {
     const one = this.#partitions[partition] as ReadPartition
-    const sent = one.gate.through
+    const { through: sent, epoch } = one.gate
     const answer = await this.#front.read(partition, refs)
     if (!one.gate.admits(answer.seen, sent)) {
       one.distrust()
       return undefined
     }
-    return answer
+    return one.gate.epoch === epoch ? answer : undefined
   }
 
   async #slow(
@@ -146,6 +146,7 @@ export class Reader {
   ): Promise<readonly Held[] | undefined> {
     const one = this.#partitions[partition] as ReadPartition
     const { gate } = one
+    const { epoch } = gate
     if (!gate.open) return undefined
     const answer = await this.#look(partition, refs).catch((error: unknown) => {
       gate.close()
@@ -153,7 +154,7 @@ export class Reader {
       attempt.failure = error
       return undefined
     })
-    if (answer === undefined || !gate.open) return undefined
+    if (answer === undefined || gate.epoch !== epoch) return undefined
     const through = answer.seen.mark?.position ?? 0
     if (limits.atLeast !== undefined && through < limits.atLeast) return undefined
     if (isComplete(answer.held)) return answer.held
@@ -169,7 +170,7 @@ export class Reader {
       attempt.failure = error
       return undefined
     })
-    if (filled === undefined || !gate.open) return undefined
+    if (filled === undefined || gate.epoch !== epoch) return undefined
     return filled.every((held) => held !== NOT_TAKEN) ? (filled as Held[]) : undefined
   }
 

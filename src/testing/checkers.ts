@@ -8,6 +8,7 @@
  *   I4 refused: no effect; unknown: none or one; settled: true and for good
  *   I5 conditions held in journal order; the ledger balances; the stores agree with the fold
  */
+import { parseHandle } from '../engine/entry-handle.ts'
 import type { StoredEntry } from '../model/entry.ts'
 import type { FrontPartition } from './front-partition.ts'
 import type { DatabaseState } from './database-state.ts'
@@ -27,6 +28,10 @@ export interface Evidence {
   readonly fronts: readonly FrontAtEnd[]
   /** `collection, key and version` of writes that a failover lost, and their texts: those, and no others. */
   readonly lost: Lost
+  /** When everything worked again: from then on every outcome can be learned. */
+  readonly healedAt: number
+  /** Offset up to which a partition's journal was trimmed: what was known before it nobody can read any more. */
+  trimmed(partition: number): number
   /** Entries that a recovery threw away although nothing was wrong with them. */
   readonly discarded: readonly StoredEntry[]
   /** How much older than the newest a read without `atLeast` may be at this time, in ms: 0 but around a split. */
@@ -144,10 +149,12 @@ function checkOnce(history: History, op: WriteOp, byText: ByText, say: Say): voi
   }
 }
 
-function checkSettles({ history, truth, lost }: Evidence, byText: ByText, say: Say): void {
+function checkSettles({ history, truth, lost, healedAt, trimmed }: Evidence, byText: ByText, say: Say): void {
   const answers = new Map<WriteOp, string>()
+  const last = new Map<WriteOp, SettleOp>()
   for (const settle of history.settles()) {
     const { outcome, of } = settle
+    last.set(of, settle)
     if (outcome === undefined) say('I10', `settling ${describe(of)} never ended`)
     else checkSettled(truth, lost, settle, byText, say)
     const answer = answerOf(settle)
@@ -155,6 +162,12 @@ function checkSettles({ history, truth, lost }: Evidence, byText: ByText, say: S
     const before = answers.get(of)
     if (before !== undefined && before !== answer) say('I4', `${describe(of)} was settled as ${before}, and later as ${answer}`)
     answers.set(of, answer)
+  }
+  for (const settle of last.values()) {
+    if (settle.outcome?.kind !== 'unknown' || settle.start < healedAt || settle.outcome.entry === undefined) continue
+    const handle = parseHandle(settle.outcome.entry)
+    if (trimmed(handle.partition) > handle.knownOffset) continue
+    say('I4', `${describe(settle.of)} could not be settled although everything works and the journal still has it all`)
   }
 }
 

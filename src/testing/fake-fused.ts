@@ -109,6 +109,11 @@ export class FakeFused {
     return this.#histories[partition] as StoredEntry[]
   }
 
+  /** Offset of the newest entry that was trimmed away. */
+  trimmed(partition: number): number {
+    return this.#at(partition).trimmedThrough
+  }
+
   get server(): FusedServer {
     return this.#server
   }

@@ -95,7 +95,7 @@ export class FakeJournal {
       const cut = world.random.integer(entries.length + 1)
       const offsets = this.#append(partition, entries.slice(0, cut))
       if (world.chance(0.5)) {
-        world.schedule(world.between(1, 3_000), () => {
+        world.schedule(world.between(1, 2_000), () => {
           world.note(`the rest of an append arrives in ${partition}`)
           this.#append(partition, entries.slice(cut))
         })
@@ -137,9 +137,9 @@ export class FakeJournal {
     }
   }
 
-  kept(partition: number): number {
-    const lane = this.#lane(partition)
-    return lane.all.length - lane.firstKept
+  /** Offset of the newest entry that was trimmed away. */
+  trimmed(partition: number): number {
+    return this.#lane(partition).trimmedThrough
   }
 
   /** The port as one process sees it. */

@@ -36,7 +36,7 @@ export const SLOW: Weather = { latencyMs: [20, 600], slow: 0.3, lostReply: 0, lo
 const SLOW_MS: readonly [number, number] = [50, 900]
 /** How long a driver waits for an answer before it calls the outcome unknown. */
 const DRIVER_DEADLINE_MS: readonly [number, number] = [100, 1_500]
-const LATE_MS: readonly [number, number] = [1, 3_000]
+const LATE_MS: readonly [number, number] = [1, 2_000]
 
 export interface LinkOptions {
   readonly process: SimProcess

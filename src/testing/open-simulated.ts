@@ -40,7 +40,7 @@ export interface SimStores {
 /** Drawn from the seed: some runs forget voids soon, some trim and release soon, some batch in ones. */
 export function planSettings(world: World, _shape: Shape): SimPlan {
   const ageMax = world.chance(0.4) ? world.pick([24, 64, 160]) : AGE_MAX
-  const trimMargin = world.pick([20, 60, 400])
+  const trimMargin = world.pick([20, 200, 1_000, 1_000])
   return {
     partitions: world.pick([1, 2, 2, 3]),
     ageMax,
@@ -56,7 +56,7 @@ export function planSettings(world: World, _shape: Shape): SimPlan {
       tailEntriesMax: world.pick([8, 40, 1_000]),
       visibleWaitMs: world.pick([100, 600, 2_000]),
       settleWaitMs: world.pick([100, 600, 2_000]),
-      followMs: world.pick([20, 60, 150]),
+      followMs: world.pick([50, 150, 300]),
       holdMs: world.pick([50, 2_000]),
       callMs: 4_000,
       retryMsMax: 500,

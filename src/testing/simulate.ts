@@ -54,7 +54,7 @@ export interface SimResult {
 /** Virtual time that a healed world has to drain. */
 const DRAIN_MS = 90_000
 /** Late appends arrive up to this long after their error. */
-const LATE_MS = 4_500
+const LATE_MS = 2_500
 const CLIENTS_MS = 120_000
 
 export async function simulate(options: SimulateOptions): Promise<SimResult> {
@@ -114,6 +114,7 @@ export async function simulate(options: SimulateOptions): Promise<SimResult> {
   workload.start()
   await step(() => workload.idle, CLIENTS_MS, 'the clients did not end')
   heal(stage)
+  const healedAt = world.now
   world.note('healed')
   workload.settleAll()
   const lateUntil = world.now + LATE_MS
@@ -135,7 +136,8 @@ export async function simulate(options: SimulateOptions): Promise<SimResult> {
   const slackMs = plan.settings.confirmMs + 1_000
   const staleMsAt = (start: number): number =>
     splits.some((split) => start >= split.from && start <= split.to + slackMs) ? slackMs : 0
-  const violations = [...hung, ...violationsOf({ history, truth, database: database.state, fronts, staleMsAt, lost: lostOf(fused?.lost ?? []), discarded: fused?.discarded ?? [] })]
+  const trimmed = (partition: number): number => journal?.trimmed(partition) ?? fused?.trimmed(partition) ?? 0
+  const violations = [...hung, ...violationsOf({ history, truth, database: database.state, fronts, staleMsAt, lost: lostOf(fused?.lost ?? []), discarded: fused?.discarded ?? [], healedAt, trimmed })]
   return {
     seed,
     shape,

@@ -27,6 +27,8 @@ export interface WorkloadOptions {
 export type WorkloadKeys = readonly { readonly collection: string; readonly keys: readonly (readonly string[])[] }[]
 
 const WATCH_MS = 50
+/** Times that a client asks for an outcome; stores that work again answer at the first. */
+const SETTLES_MAX = 8
 
 const LOST = Symbol('lost')
 
@@ -81,7 +83,7 @@ export class Workload {
     return this.#running === 0 && this.#settling === 0
   }
 
-  /** Asks again for every outcome that is still unknown. */
+  /** Asks again for every outcome that was unknown, settled since or not: the answer has to be the same. */
   settleAll(): void {
     for (const op of this.#unsettled.splice(0)) {
       this.#settling += 1
@@ -276,6 +278,7 @@ export class Workload {
       })
     }
     if (outcome.kind !== 'unknown' || outcome.entry === undefined) return
+    this.#unsettled.push(op)
     if (world.chance(0.6)) {
       this.#settling += 1
       void this.#outside.clock
@@ -284,7 +287,7 @@ export class Workload {
         .finally(() => {
           this.#settling -= 1
         })
-    } else this.#unsettled.push(op)
+    }
   }
 
   async #settle(of: WriteOp): Promise<void> {
@@ -292,7 +295,7 @@ export class Workload {
     const { outcome } = of
     if (outcome?.kind !== 'unknown' || outcome.entry === undefined) return
     const entry = outcome.entry
-    for (let tries = 0; tries < 20; tries += 1) {
+    for (let tries = 0; tries < SETTLES_MAX; tries += 1) {
       const node = await this.#node(world.random.integer(100))
       const op: SettleOp = history.add({ kind: 'settle', number: of.number, process: node.name, start: world.now, end: world.now, of, outcome: undefined })
       const result = await this.#call(node, (subject) => subject.settle(entry))
