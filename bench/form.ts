@@ -1,6 +1,13 @@
 /** The value that the benches write: a form such as candidates save, padded to an exact number of JSON bytes. */
 
-const CHOICES = ['10001-080901', '10003-050101', '10246-120203', '10248-081001', '10384-030101', '10610-070102']
+const CHOICES = [
+  '10001-080901',
+  '10003-050101',
+  '10246-120203',
+  '10248-081001',
+  '10384-030101',
+  '10610-070102',
+]
 
 export function form(n: number, jsonBytes: number): object {
   const bare = {
@@ -12,7 +19,8 @@ export function form(n: number, jsonBytes: number): object {
     note: '',
   }
   const missing = jsonBytes - JSON.stringify(bare).length
-  if (missing < 0) throw new Error(`A form has at least ${JSON.stringify(bare).length} bytes, not ${jsonBytes}`)
+  if (missing < 0)
+    throw new Error(`A form has at least ${JSON.stringify(bare).length} bytes, not ${jsonBytes}`)
   return { ...bare, note: 'a note on the choices above. '.repeat(Math.ceil(missing / 29)).slice(0, missing) }
 }
 

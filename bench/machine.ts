@@ -33,6 +33,12 @@ export async function versions(): Promise<Versions> {
   const { version } = database.prepare('SELECT sqlite_version() AS version').get() as { version: string }
   database.close()
   const bun = process.versions['bun']
-  const { version: spillway } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  return { spillway, runtime: bun === undefined ? `node ${process.versions.node}` : `bun ${bun}`, sqlite: version }
+  const { version: spillway } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  ) as { version: string }
+  return {
+    spillway,
+    runtime: bun === undefined ? `node ${process.versions.node}` : `bun ${bun}`,
+    sqlite: version,
+  }
 }

@@ -28,7 +28,9 @@ const names = benches.map((bench) => bench.name)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 function refuse(why: string): never {
-  process.stderr.write(`bench: ${why}\n\nUsage: npm run bench -- [${names.join('|')}|all …] [--runtime node|bun] [--tiny]\n`)
+  process.stderr.write(
+    `bench: ${why}\n\nUsage: npm run bench -- [${names.join('|')}|all …] [--runtime node|bun] [--tiny]\n`,
+  )
   process.exit(2)
 }
 
@@ -86,4 +88,5 @@ for (const name of wanted) {
   }
 }
 if (values.tiny) say('\nTiny runs: the benches work; their numbers mean nothing.')
-else if (missed > 0) say(`\n${missed} ${missed === 1 ? 'goal' : 'goals'} missed; bench/README.md says what to make of it.`)
+else if (missed > 0)
+  say(`\n${missed} ${missed === 1 ? 'goal' : 'goals'} missed; bench/README.md says what to make of it.`)

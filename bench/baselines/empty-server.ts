@@ -6,11 +6,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 interface BunGlobal {
-  serve(options: {
-    port: number
-    hostname: string
-    fetch(request: Request): Response | Promise<Response>
-  }): { readonly port: number }
+  serve(options: { port: number; hostname: string; fetch(request: Request): Response | Promise<Response> }): {
+    readonly port: number
+  }
 }
 
 const [getBody = '', otherBody = ''] = process.argv.slice(2)

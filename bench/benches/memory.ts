@@ -54,16 +54,21 @@ async function overheadOf(valueBytes: number, records: number): Promise<number> 
   await landed()
   const after = await bytesInUse()
   const first = await forms.get(keyOf(0))
-  if (first === undefined) throw new Error('The first record is gone: the front was too small for this measurement')
+  if (first === undefined)
+    throw new Error('The first record is gone: the front was too small for this measurement')
   await tier.close()
   return (after - before) / records - valueBytes - KEY_BYTES
 }
 
 async function inOwnProcess(valueBytes: number, records: number): Promise<number> {
   const collector = process.versions['bun'] === undefined ? ['--expose-gc'] : []
-  const child = spawn(process.execPath, [...collector, fileURLToPath(import.meta.url), String(valueBytes), String(records)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [...collector, fileURLToPath(import.meta.url), String(valueBytes), String(records)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   const [code] = (await once(child, 'close')) as [number | null]
@@ -78,12 +83,22 @@ async function run(size: Size): Promise<Finding> {
   const worst = Math.max(...overheads)
   return {
     headline: Object.fromEntries(
-      VALUE_BYTES.map((valueBytes, index) => [`values of ${valueBytes} B`, `bytes + ${overheads[index]} B a record`]),
+      VALUE_BYTES.map((valueBytes, index) => [
+        `values of ${valueBytes} B`,
+        `bytes + ${overheads[index]} B a record`,
+      ]),
     ),
     goals: [{ text: `bytes + ${OVERHEAD_MAX} B a record at most`, met: worst <= OVERHEAD_MAX }],
     settings: { records, keyBytes: KEY_BYTES },
-    series: Object.fromEntries(VALUE_BYTES.map((valueBytes, index) => [`overhead${valueBytes}`, seriesOf([overheads[index] as number])])),
-    numbers: Object.fromEntries(VALUE_BYTES.map((valueBytes, index) => [`overheadBytes${valueBytes}`, overheads[index] as number])),
+    series: Object.fromEntries(
+      VALUE_BYTES.map((valueBytes, index) => [
+        `overhead${valueBytes}`,
+        seriesOf([overheads[index] as number]),
+      ]),
+    ),
+    numbers: Object.fromEntries(
+      VALUE_BYTES.map((valueBytes, index) => [`overheadBytes${valueBytes}`, overheads[index] as number]),
+    ),
   }
 }
 

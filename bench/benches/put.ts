@@ -25,7 +25,8 @@ async function putRound(role: 'all' | 'api', ms: number): Promise<number> {
   const tier = await openTier(folder.path, role)
   try {
     const records = recordsOf(tier)
-    const put = (n: number): Promise<unknown> => records.put(`candidate-${n % KEYS}`, values[n % values.length])
+    const put = (n: number): Promise<unknown> =>
+      records.put(`candidate-${n % KEYS}`, values[n % values.length])
     await rateInFlight(IN_FLIGHT, ms / 4, put)
     return await rateInFlight(IN_FLIGHT, ms, put)
   } finally {

@@ -22,7 +22,11 @@ async function run(size: Size): Promise<Finding> {
   await using spillway = await startSpillway(folder.path)
   const paths = Array.from({ length: records }, (_, n) => pathOf(n))
   for (const [n, path] of paths.entries()) {
-    const answer = await fetch(spillway.url + path, { method: 'PUT', headers: JSON_TYPE, body: JSON.stringify(form(n, VALUE_BYTES)) })
+    const answer = await fetch(spillway.url + path, {
+      method: 'PUT',
+      headers: JSON_TYPE,
+      body: JSON.stringify(form(n, VALUE_BYTES)),
+    })
     if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`)
   }
   const record = await (await fetch(spillway.url + (paths[0] as string))).text()
@@ -48,7 +52,14 @@ async function run(size: Size): Promise<Finding> {
       'p99 of a read': `${median(p99Ms).toFixed(1)} ms`,
     },
     goals: [{ text: `reads ≥ ${percent(SHARE_MIN)} of an empty GET handler`, met: share >= SHARE_MIN }],
-    settings: { connections: CONNECTIONS, valueBytes: VALUE_BYTES, records, roundMs: ms, rounds, generator: generatorName() },
+    settings: {
+      connections: CONNECTIONS,
+      valueBytes: VALUE_BYTES,
+      records,
+      roundMs: ms,
+      rounds,
+      generator: generatorName(),
+    },
     series,
     numbers: { share, p99Ms: median(p99Ms) },
   }

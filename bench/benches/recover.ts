@@ -21,7 +21,11 @@ const LOOK_MS = 20
 
 const keyOf = (n: number): string => `candidate-${n}`
 
-async function importInto(folder: string, role: 'all' | 'api', rows: number): Promise<{ importMs: number; drainMs: number }> {
+async function importInto(
+  folder: string,
+  role: 'all' | 'api',
+  rows: number,
+): Promise<{ importMs: number; drainMs: number }> {
   const values = forms(VALUE_BYTES)
   const tier = await openTier(folder, role)
   const records = recordsOf(tier)
@@ -45,7 +49,7 @@ async function restart(folder: string, rows: number): Promise<number> {
   const tier = await openTier(folder, 'all')
   const last = await recordsOf(tier).get(keyOf(rows - 1))
   const ms = performance.now() - from
-  if (JSON.stringify(last?.value) !== JSON.stringify(form((rows - 1) % BATCH % 256, VALUE_BYTES))) {
+  if (JSON.stringify(last?.value) !== JSON.stringify(form(((rows - 1) % BATCH) % 256, VALUE_BYTES))) {
     throw new Error(`The last write before the restart was not served after it, but ${JSON.stringify(last)}`)
   }
   await tier.close({ drainMs: 0 })
@@ -71,9 +75,16 @@ async function run(size: Size): Promise<Finding> {
       { text: `import acknowledged within ${SECONDS_MAX} s`, met: importMs < SECONDS_MAX * 1_000 },
     ],
     settings: { rows, valueBytes: VALUE_BYTES, batch: BATCH, batchesInFlight: BATCHES_IN_FLIGHT },
-    series: { recovered: seriesOf([Math.round((rows * 1_000) / restartMs)]), imported: seriesOf([Math.round((rows * 1_000) / importMs)]) },
+    series: {
+      recovered: seriesOf([Math.round((rows * 1_000) / restartMs)]),
+      imported: seriesOf([Math.round((rows * 1_000) / importMs)]),
+    },
     numbers: { restartMs, importMs, drainMs, journalMs },
   }
 }
 
-export const recover: Bench = { name: 'recover', measures: 'a start with a million un-landed writes, and an import of a million rows', run }
+export const recover: Bench = {
+  name: 'recover',
+  measures: 'a start with a million un-landed writes, and an import of a million rows',
+  run,
+}

@@ -55,4 +55,8 @@ async function run(size: Size): Promise<Finding> {
   }
 }
 
-export const save: Bench = { name: 'save', measures: 'durable HTTP PUT of a record against an empty handler', run }
+export const save: Bench = {
+  name: 'save',
+  measures: 'durable HTTP PUT of a record against an empty handler',
+  run,
+}

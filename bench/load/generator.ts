@@ -8,7 +8,8 @@ import type { Load, LoadAnswer } from './load.ts'
 
 const { url, connections, warmUpMs, ms, method, paths, body } = JSON.parse(process.argv[2] ?? '') as Load
 const { hostname, port } = new URL(url)
-const head = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
+const head =
+  body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
 const requests = paths.map((path) =>
   Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${head}\r\n${body ?? ''}`),
 )

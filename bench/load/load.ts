@@ -39,7 +39,8 @@ export async function underLoad(load: Load): Promise<LoadAnswer> {
   const wrk = wrkPath()
   // wrk measures whole seconds; what is shorter is a test of the bench.
   const answer = wrk === undefined || load.ms < 1_000 ? await withGenerator(load) : await withWrk(wrk, load)
-  if (answer.refused > 0) throw new Error(`${answer.refused} requests to ${load.url} were refused: nothing was measured`)
+  if (answer.refused > 0)
+    throw new Error(`${answer.refused} requests to ${load.url} were refused: nothing was measured`)
   return answer
 }
 
@@ -54,7 +55,15 @@ async function withWrk(wrk: string, load: Load): Promise<LoadAnswer> {
     const script = join(folder, 'load.lua')
     await writeFile(script, luaOf(load))
     const call = async (ms: number): Promise<string> => {
-      const args = ['-t1', `-c${load.connections}`, `-d${Math.max(1, Math.round(ms / 1_000))}s`, '--latency', '-s', script, load.url]
+      const args = [
+        '-t1',
+        `-c${load.connections}`,
+        `-d${Math.max(1, Math.round(ms / 1_000))}s`,
+        '--latency',
+        '-s',
+        script,
+        load.url,
+      ]
       return (await run(wrk, args)).stdout
     }
     await call(load.warmUpMs)
@@ -64,7 +73,8 @@ async function withWrk(wrk: string, load: Load): Promise<LoadAnswer> {
     return {
       perSecond: Number(figure(/Requests\/sec:\s+([\d.]+)/)),
       p99Ms: Number(p99) * ({ us: 0.001, ms: 1, s: 1_000 }[unit] ?? 1),
-      refused: Number(figure(/Non-2xx or 3xx responses:\s+(\d+)/)) + Number(figure(/Socket errors: .*read (\d+)/)),
+      refused:
+        Number(figure(/Non-2xx or 3xx responses:\s+(\d+)/)) + Number(figure(/Socket errors: .*read (\d+)/)),
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
