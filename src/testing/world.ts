@@ -12,6 +12,7 @@
  * Time costs nothing: an hour of waiting is one step. A run ends when its condition holds, or when the bound on
  * events or on time is met, which is then an error: it means that something waits for ever or spins.
  */
+import { systemClock } from '../kit/clock.ts'
 import { SpillwayError } from '../errors.ts'
 import type { Random } from '../kit/random.ts'
 import { seededRandom } from '../kit/random.ts'
@@ -86,7 +87,7 @@ export class World {
 
   /** Takes events until `done` holds. Rejects when the queue runs dry or a bound is met before that. */
   async run(done: () => boolean, untilMs = Number.POSITIVE_INFINITY): Promise<'done' | 'late'> {
-    await realTurn()
+    await systemClock.turn()
     for (;;) {
       if (done()) return 'done'
       const event = this.#heap[0]
@@ -102,7 +103,7 @@ export class World {
       }
       this.now = event.at
       event.run()
-      if (this.events % REAL_TURN_EVENTS === 0) await realTurn()
+      if (this.events % REAL_TURN_EVENTS === 0) await systemClock.turn()
       else await drained()
     }
   }
@@ -130,12 +131,6 @@ export class World {
 function drained(): Promise<void> {
   return new Promise((resolve) => {
     process.nextTick(resolve)
-  })
-}
-
-function realTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
   })
 }
 
