@@ -160,14 +160,3 @@ export function checkKnownKeys(given: object, known: readonly string[], where: s
     }
   }
 }
-
-/** Checks plain data against a table: unknown keys and wrong values are `invalid`; `undefined` is left out. */
-export function checkValues<T extends OptionTable>(table: T, given: object, where: string): ValuesOf<T> {
-  checkKnownKeys(given, Object.keys(table), where)
-  const values: Record<string, unknown> = {}
-  for (const [name, option] of Object.entries(table)) {
-    const value = (given as Record<string, unknown>)[name]
-    if (value !== undefined) values[name] = checkValue(option, value, `${where}: ${name}`)
-  }
-  return values as ValuesOf<T>
-}
