@@ -32,7 +32,7 @@ function writesOf(body: BatchRequest, bytes: Uint8Array): JsonWrite[] {
 async function batch({ service, request, params }: Call): Promise<HttpReply> {
   const { tier, bodies, meter } = service
   const collection = params[0] as string
-  const records = tier.records(collection)
+  const records = service.records.of(collection)
   const bytes = await bodies.read(request)
   const body = readBatch(bytes)
   const writes = writesOf(body, bytes)
@@ -76,9 +76,9 @@ function results(meter: Meter, outcomes: readonly (Receipt | SpillwayError)[]): 
 }
 
 async function getMany({ service, request, params, query }: Call): Promise<HttpReply> {
-  const { tier, bodies, meter } = service
+  const { bodies, meter } = service
   const collection = params[0] as string
-  const records = tier.records(collection)
+  const records = service.records.of(collection)
   const { keys } = readKeys(await bodies.read(request))
   const found = await records.getManyJson(keys, { ...(query as ReadQuery), signal: request.signal })
   const items = found.map((record, index) => {

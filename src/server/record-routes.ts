@@ -16,9 +16,9 @@ const PATH = '/v1/records/{collection}/{key}'
 
 async function getRecord(call: Call): Promise<HttpReply> {
   const [collection, key] = call.params as [string, string]
-  const { tier, meter } = call.service
+  const { meter } = call.service
   const query = call.query as ReadQuery
-  const records = tier.records(collection)
+  const records = call.service.records.of(collection)
   let record
   try {
     // Only a read that may wait has use for the signal of a caller who went away.
@@ -42,7 +42,7 @@ async function getRecord(call: Call): Promise<HttpReply> {
 async function putRecord(call: Call): Promise<HttpReply> {
   const [collection, key] = call.params as [string, string]
   const ifVersion = condition(call)
-  const records = call.service.tier.records(collection)
+  const records = call.service.records.of(collection)
   const json = await call.service.bodies.read(call.request)
   if (json.length === 0) throw emptyBody()
   return written(call, records.putJson(key, json, ifVersion === undefined ? undefined : { ifVersion }))
@@ -53,7 +53,7 @@ async function deleteRecord(call: Call): Promise<HttpReply> {
   const ifVersion = condition(call)
   return written(
     call,
-    call.service.tier.records(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }),
+    call.service.records.of(collection).delete(key, ifVersion === undefined ? undefined : { ifVersion }),
   )
 }
 
@@ -84,7 +84,7 @@ async function written(call: Call, write: Promise<Receipt>): Promise<HttpReply> 
 
 async function traceRecord({ service, params }: Call): Promise<HttpReply> {
   const [collection, key] = params as [string, string]
-  return jsonReply(200, JSON.stringify(await service.tier.records(collection).trace(key)))
+  return jsonReply(200, JSON.stringify(await service.records.of(collection).trace(key)))
 }
 
 const writeReplies = {

@@ -8,11 +8,13 @@ import type { Clock } from '../kit/clock.ts'
 import type { HttpReply, HttpRequest } from '../runtime/http-listener.ts'
 import type { Bodies } from './body.ts'
 import type { Meter } from './meter.ts'
+import type { RecordsCache } from './records-cache.ts'
 import type { Tier } from '../index.ts'
 
 /** What all calls share. */
 export interface Service {
   readonly tier: Tier
+  readonly records: RecordsCache
   readonly bodies: Bodies
   readonly meter: Meter
   readonly clock: Clock

@@ -31,6 +31,9 @@ export class MethodNotAllowed extends SpillwayError {
 
 const RECORDS = '/v1/records/'
 
+/** Anything but printable ASCII without `%`. One test of the whole path costs half of a look at each character. */
+const NEEDS_DECODING = /[^!-$&-~]/
+
 export class Router {
   readonly #all: readonly (Mounted & { readonly template: readonly string[] })[]
   /** The methods of `/v1/records/{collection}/{key}` itself. */
@@ -51,9 +54,11 @@ export class Router {
       const slash = path.indexOf('/', RECORDS.length)
       const mounted = this.#record.get(method)
       if (slash > 0 && mounted !== undefined && path.indexOf('/', slash + 1) === -1) {
+        const collection = path.slice(RECORDS.length, slash)
+        const key = path.slice(slash + 1)
         return {
           mounted,
-          params: [decoded(path.slice(RECORDS.length, slash)), decoded(path.slice(slash + 1))],
+          params: NEEDS_DECODING.test(path) ? [decoded(collection), decoded(key)] : [collection, key],
         }
       }
     }

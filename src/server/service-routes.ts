@@ -17,7 +17,7 @@ async function settle({ service, params }: Call): Promise<HttpReply> {
 }
 
 async function seal({ service, params }: Call): Promise<HttpReply> {
-  const { collection, positions } = await service.tier.records(params[0] as string).seal()
+  const { collection, positions } = await service.records.of(params[0] as string).seal()
   return jsonReply(200, JSON.stringify({ collection, positions }))
 }
 

@@ -56,6 +56,8 @@ export class FakeTier implements Tier {
   failNext: { readonly error: SpillwayError; readonly effect: boolean } | undefined
   /** What `ready` rejects with. */
   notReady: SpillwayError | undefined
+  /** What the next trace rejects with. */
+  failTrace: SpillwayError | undefined
   stage: Stage = 'visible'
   /** How long an answer of `get` takes to be there. */
   getGate: Promise<void> | undefined
@@ -218,6 +220,9 @@ export class FakeTier implements Tier {
         return { collection, positions: [this.#end] }
       },
       trace: async (key): Promise<Trace> => {
+        const fail = this.failTrace
+        this.failTrace = undefined
+        if (fail !== undefined) throw fail
         this.#check(collection, key, undefined)
         const row = this.#collection(collection).get(key)
         const parked = this.#parked.get(`${collection}/${key}`)
