@@ -84,8 +84,8 @@ export class DatabaseState {
     const at = this.at(partition)
     return {
       mark: at.mark,
-      voids: [...at.voids],
-      seals: [...at.seals],
+      voids: [...at.voids].sort((a, b) => a[1] - b[1]),
+      seals: [...at.seals].sort((a, b) => a[1] - b[1]),
       refused: [...at.refused].sort((a, b) => a - b),
       refusedFrom: at.refusedFrom,
     }

@@ -22,6 +22,8 @@ export interface FakeDatabaseOptions {
   readonly board: StepBoard
   /** Tells why a row is not accepted while `rejecting`; default: its value contains `poison`. */
   readonly ageMax?: number
+  /** Parked writes, at most; default 200. */
+  readonly parkedMax?: number
   /** One process has it for itself, and its thread dies with that process. */
   readonly sameHost?: boolean
   readonly judge?: (row: LandRow) => string | undefined
@@ -79,7 +81,7 @@ export class FakeDatabase {
 
   /** The port as one process sees it. */
   connect(process: SimProcess): Database {
-    const { board, ageMax = AGE_MAX, sameHost = false } = this.#options
+    const { board, ageMax = AGE_MAX, sameHost = false, parkedMax = PARKED_MAX } = this.#options
     const link = new Link({ process, store: 'database', weather: () => this.weatherOf.get(process) ?? this.weather, board, sameHost })
     const judge = (row: LandRow): string | undefined => this.#judge(row)
     return {
@@ -100,7 +102,7 @@ export class FakeDatabase {
       read: (partition, refs) => link.call('read', 'read', () => this.state.read(partition, refs)),
       land: (batch) =>
         link.call('land', 'land', () => {
-          const result = this.state.land(batch, judge, { parkedMax: PARKED_MAX, ageMax }, process.clock.now())
+          const result = this.state.land(batch, judge, { parkedMax, ageMax }, process.clock.now())
           this.#noteHighest()
           return result
         }),

@@ -111,7 +111,7 @@ export class FakeJournal {
     return { identity: this.identity, first: lane.trimmedThrough + 1, end }
   }
 
-  #read(process: SimProcess, partition: number, after: number, entriesMax: number): JournalRead {
+  #read(process: SimProcess, partition: number, after: number, limits: ReadLimits): JournalRead {
     const lane = this.#lane(partition)
     if (after < lane.trimmedThrough) {
       throw new SpillwayError('journal-mismatch', `Entries after ${after} of partition ${partition} were trimmed away.`)
@@ -119,9 +119,11 @@ export class FakeJournal {
     const end = this.#staleEnds.get(process)?.[partition] ?? lane.end
     const entries: StoredEntry[] = []
     let at = lowerBound(lane.all, after + 1)
-    for (; at < lane.all.length && entries.length < entriesMax; at += 1) {
+    let bytes = 0
+    for (; at < lane.all.length && entries.length < limits.entriesMax; at += 1) {
       const stored = lane.all[at] as StoredEntry
-      if (stored.offset > end) break
+      bytes += bytesOf(stored.entry)
+      if (stored.offset > end || (bytes > limits.bytesMax && entries.length > 0)) break
       entries.push(stored)
     }
     return { entries, atEnd: at >= lane.all.length || (lane.all[at] as StoredEntry).offset > end }
@@ -146,12 +148,14 @@ export class FakeJournal {
   connect(process: SimProcess): Journal {
     const { world, board, exclusive, partitions } = this.#options
     const link = new Link({ process, store: 'journal', weather: () => this.weatherOf.get(process) ?? this.weather, board, ordered: exclusive, sameHost: exclusive })
+    let closed = false
     return {
       partitions,
       exclusive,
       lanes: exclusive ? 1 : partitions,
       laneOf: (partition) => (exclusive ? 0 : partition),
       append: (appends) => {
+        if (closed) return Promise.reject(new SpillwayError('closed', 'The simulated journal is closed.'))
         const cut = !exclusive && this.weather.lostReply > 0 && world.chance(this.weather.lostReply / 2)
         if (!cut) return link.call('append', stepOf(appends), () => this.#appendAll(appends))
         return link.call('append', stepOf(appends), () => {
@@ -161,7 +165,7 @@ export class FakeJournal {
       },
       info: (partition) => link.call('info', 'gate', () => this.#info(process, partition)),
       read: (partition, after, limits) =>
-        link.call('read', 'apply', () => this.#read(process, partition, after, limits.entriesMax)),
+        link.call('read', 'apply', () => this.#read(process, partition, after, limits)),
       at: (partition, offset) =>
         link.call('at', 'recover', () => {
           const lane = this.#lane(partition)
@@ -174,9 +178,19 @@ export class FakeJournal {
           bytes: this.#lanes.reduce((sum, lane) => sum + (lane.all.length - lane.firstKept) * 200, 0),
           bytesMax: 1_000_000_000,
         })),
-      close: () => Promise.resolve(),
+      close: () => {
+        closed = true
+        return Promise.resolve()
+      },
     }
   }
+}
+
+type ReadLimits = Parameters<Journal['read']>[2]
+
+function bytesOf(entry: Entry): number {
+  if (entry.kind !== 'write') return 50
+  return entry.writes.reduce((sum, write) => sum + 50 + (write.value?.bytes.byteLength ?? 0), 0)
 }
 
 function stepOf(appends: readonly JournalAppend[]): Step {

@@ -85,6 +85,11 @@ export class World {
     return this.#tail.slice(-this.#tailLines)
   }
 
+  /** Events that are still to come. */
+  get pending(): number {
+    return this.#heap.length
+  }
+
   /** Takes events until `done` holds. Rejects when the queue runs dry or a bound is met before that. */
   async run(done: () => boolean, untilMs = Number.POSITIVE_INFINITY): Promise<'done' | 'late'> {
     await systemClock.turn()

@@ -1,0 +1,105 @@
+import { afterAll } from 'vitest'
+import {
+  CALM,
+  FakeDatabase,
+  FakeFront,
+  FakeJournal,
+  SimProcess,
+  StepBoard,
+  World,
+} from '../../src/testing/index.ts'
+import { databaseSuite } from '../conformance/database-suite.ts'
+import { frontSuite } from '../conformance/front-suite.ts'
+import { journalSuite } from '../conformance/journal-suite.ts'
+
+/** A world that runs by itself while anything is to come, so that a test can simply await its calls. */
+class RunningWorld {
+  readonly world = new World({ seed: 1 })
+  readonly board = new StepBoard(this.world)
+  readonly process = new SimProcess(this.world, 'test')
+  #closed = false
+
+  constructor() {
+    void this.#run()
+    running.add(this)
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    return Promise.resolve()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      if (this.world.pending > 0) await this.world.run(() => this.world.pending === 0)
+      else
+        await new Promise((resolve) => {
+          setImmediate(resolve)
+        })
+    }
+  }
+}
+
+const running = new Set<RunningWorld>()
+afterAll(async () => {
+  for (const one of running) await one.close()
+})
+
+frontSuite('simulated', {
+  runs: 60,
+  open: (options) => {
+    const { world, board, process, ...rest } = openWorld()
+    const fake = new FakeFront({ world, board, shared: false, releaseEagerness: 0.5, ...options })
+    return Promise.resolve({
+      front: fake.connect(process),
+      elapse: (ms) => process.clock.sleep(ms),
+      close: rest.close,
+    })
+  },
+})
+
+for (const exclusive of [true, false]) {
+  journalSuite(exclusive ? 'simulated file' : 'simulated broker', {
+    runs: 10,
+    open: () => {
+      const { world, board, process, close } = openWorld()
+      const fake = new FakeJournal({ world, board, partitions: 3, exclusive })
+      fake.weather = CALM
+      return Promise.resolve({
+        journal: fake.connect(process),
+        reopen: () => Promise.resolve(fake.connect(process)),
+        close,
+      })
+    },
+  })
+}
+
+databaseSuite('simulated', {
+  runs: 20,
+  open: async ({ tables, partitions, ageMax, parkedMax }) => {
+    const { world, board, process, close } = openWorld()
+    const fake = new FakeDatabase({ world, board, ageMax, parkedMax })
+    fake.weather = CALM
+    const database = fake.connect(process)
+    await database.prepare(tables, partitions)
+    return {
+      database,
+      acceptPoison: () => {
+        fake.rejecting = false
+        return Promise.resolve()
+      },
+      history: ({ collection, key }) =>
+        Promise.resolve(
+          fake.state.history
+            .filter((row) => row.collection === collection && row.key === key)
+            .map((row) => ({ version: row.version, deleted: row.value === undefined })),
+        ),
+      close,
+    }
+  },
+})
+
+function openWorld(): Pick<RunningWorld, 'world' | 'board' | 'process'> & { close: () => Promise<void> } {
+  const one = new RunningWorld()
+  return { world: one.world, board: one.board, process: one.process, close: () => one.close() }
+}
