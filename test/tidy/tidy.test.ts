@@ -21,7 +21,7 @@ describe('names', () => {
   })
 
   test('no file or folder is named after nothing in particular', () => {
-    const banned = /^(utils?|helpers?|common|types?|managers?|misc|shared|stuff)$|-(utils?|helpers?|manager)$/
+    const banned = /^(utils?|helpers?|common|types?|managers?|misc|stuff)$|-(utils?|helpers?|manager)$/
     const vague = code.filter((file) =>
       file.split('/').some((part) => banned.test(part.replace(/\..*$/, ''))),
     )
