@@ -1,7 +1,8 @@
 /**
  * Appends of one lane of a journal: what arrives while an append is out goes with the next one.
  *
- * One append at a time, so that offsets follow the order of arrival. An append that brings no answer makes all
+ * One append at a time, so that offsets follow the order of arrival; two where this process alone appends and the
+ * journal keeps their order, so that one is made durable while the outcomes of the other are handled. An append that brings no answer makes all
  * its entries unknown: nothing is ever sent twice.
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
@@ -13,6 +14,9 @@ import type { EngineContext } from './context.ts'
 import type { Proof } from './gate.ts'
 import type { Tail } from './tail.ts'
 import { bytesOfWrites } from './tail.ts'
+
+/** Entries that make a second append worth its own commit: below it, sharing one is cheaper. */
+const BESIDE_MIN = 64
 
 export interface LaneItem {
   readonly partition: number
@@ -76,6 +80,8 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
     weightMax: settings.appendBytesMax,
     weigh: (item) => (item.entry.kind === 'write' ? bytesOfWrites(item.entry) : 0),
     waitingMax: settings.writesWaitingMax,
+    // The file's own thread takes calls in their order; a journal over a network could turn them round.
+    ...(journal.exclusive ? { besideMin: BESIDE_MIN } : {}),
   })
 }
 

@@ -263,7 +263,8 @@ export class Applier {
     const { front, partition, context } = this.#options
     const fold = await context.database.snapshot(partition)
     const seen = await front.start(partition, fold)
-    context.report({ name: 'front-restarted', partition })
+    // A process's own memory is empty at every start; of a store that others use it is worth a word.
+    if (front.shared) context.report({ name: 'front-restarted', partition })
     this.#saw(seen, ORIGIN)
     return true
   }

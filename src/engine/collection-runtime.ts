@@ -75,7 +75,7 @@ export class CollectionRuntime {
     return hash32(by === undefined ? key : by(key)) % this.#partitions
   }
 
-  /** The JSON that a value comes back as from the table, where columns convert it (instants come back in UTC). */
+  /** The JSON that a value comes back as from the table, where columns convert it (fields in declared order). */
   landedJson(key: string, value: Value): Uint8Array {
     const { mapped } = this.table
     return mapped === undefined
@@ -107,7 +107,11 @@ export class CollectionRuntime {
         cause: error,
       })
     }
-    if (text === undefined) throw new SpillwayError('invalid', `A value of type ${typeof given} cannot be written as JSON; use delete to remove a record.`)
+    if (text === undefined)
+      throw new SpillwayError(
+        'invalid',
+        `A value of type ${typeof given} cannot be written as JSON; use delete to remove a record.`,
+      )
     const json = encodeUtf8Pooled(text)
     this.#checkSize(json)
     checkNesting(json, this.#nestingMax)

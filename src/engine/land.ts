@@ -191,7 +191,14 @@ export class Lander implements Loop {
     const { end, at, tookMs } = this.#last
     const now = clock.monotonic()
     const { filled, lagMs } = load
-    const pressure = { arrived: load.end - end, sinceMs: now - at, batchMs: tookMs, filled, lagMs, waited: landed.waited }
+    const pressure = {
+      arrived: load.end - end,
+      sinceMs: now - at,
+      batchMs: tookMs,
+      filled,
+      lagMs,
+      waited: landed.waited,
+    }
     const pauseMs = pauseBeforeLanding(pressure)
     if (pauseMs > 0) {
       const cancel = clock.after(pauseMs, () => landed.asked.raise())

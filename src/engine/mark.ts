@@ -11,7 +11,9 @@ import type { EngineContext } from './context.ts'
 export type ComparableJournal = JournalReader & Partial<Pick<Journal, 'append' | 'exclusive'>>
 
 export function sameMark(a: Mark, b: Mark): boolean {
-  return a.position === b.position && a.offset === b.offset && a.digest === b.digest && a.journal === b.journal
+  return (
+    a.position === b.position && a.offset === b.offset && a.digest === b.digest && a.journal === b.journal
+  )
 }
 
 /** What is wrong, for people; undefined when the journal goes on right after the mark. Cost: two calls. */

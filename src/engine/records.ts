@@ -9,6 +9,7 @@ import type { Held } from '../ports/front.ts'
 import { jsonOf, parseJson } from './collection-runtime.ts'
 import type { CollectionRuntime } from './collection-runtime.ts'
 import type { Engine } from './engine.ts'
+import { asked } from './asked.ts'
 import { EngineReceipt, waitMs } from './receipt.ts'
 import type {
   BatchWrite,
@@ -145,8 +146,9 @@ export class EngineRecords<T> implements Records<T> {
     const one = shape.partitions[partition]
     const front = await shape.front.read(partition, [ref]).catch(() => undefined)
     const held = front?.held[0]
-    const parked = await context.database.parked.get(ref).catch(() => undefined)
+    // The position before the parked: what was parked in between is then above the position that is reported.
     const row = await context.database.read(partition, [ref]).catch(() => undefined)
+    const parked = row === undefined ? undefined : await asked(context.database.parked.get(ref))
     const table = parked?.table ?? row?.held[0]
     const landed = row?.position ?? one?.landed.position ?? 0
     return {

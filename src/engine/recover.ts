@@ -77,7 +77,9 @@ export async function recoverPositions(
 /** True when the database is not where these rows say any more. */
 export async function hasMoved(context: EngineContext, rows: readonly PartitionRow[]): Promise<boolean> {
   const now = await context.database.partitions()
-  return now.length !== rows.length || now.some((row, at) => !sameMark(row.mark, (rows[at] as PartitionRow).mark))
+  return (
+    now.length !== rows.length || now.some((row, at) => !sameMark(row.mark, (rows[at] as PartitionRow).mark))
+  )
 }
 
 function generationOfRows(rows: readonly PartitionRow[]): number {

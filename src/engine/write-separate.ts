@@ -61,7 +61,8 @@ export class SeparateWriter implements WritePath {
   }
 
   write(request: WriteRequest): Promise<Written> {
-    if (this.#options.context.settings.sabotage === 'ack-before-journal') return Promise.resolve(this.#lie(request))
+    if (this.#options.context.settings.sabotage === 'ack-before-journal')
+      return Promise.resolve(this.#lie(request))
     return this.#write(request)
   }
 
@@ -72,7 +73,12 @@ export class SeparateWriter implements WritePath {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
       const { mark } = tail
       if (countOf(mark.position) > COUNT_MAX - COUNT_RESERVE) throw generationUsed(partition)
-      const entry: WriteEntry = { kind: 'write', id: this.#options.context.random.id(), knownEnd: mark.position, writes }
+      const entry: WriteEntry = {
+        kind: 'write',
+        id: this.#options.context.random.id(),
+        knownEnd: mark.position,
+        writes,
+      }
       const handle = (): EntryHandle => handleOf(partition, entry, mark.offset)
       let appended: Appended
       try {
@@ -93,7 +99,10 @@ export class SeparateWriter implements WritePath {
       }
       if (outcome.kind === 'refused') throw refusal(outcome.code, writes)
       if (outcome.kind === 'void') continue
-      const written = outcome.kind === 'late' ? this.#late(partition, placed, writes, handle()) : await this.#settle(handle(), undefined)
+      const written =
+        outcome.kind === 'late'
+          ? this.#late(partition, placed, writes, handle())
+          : await this.#settle(handle(), undefined)
       if (written !== 'void') return written
     }
     throw new SpillwayError(
@@ -136,7 +145,12 @@ export class SeparateWriter implements WritePath {
   }
 
   /** Not applied in time: durable, and its verdict is certain only where control entries alone decide it. */
-  #late(partition: number, placed: PlacedEntry, writes: readonly Write[], handle: EntryHandle): Written | 'void' {
+  #late(
+    partition: number,
+    placed: PlacedEntry,
+    writes: readonly Write[],
+    handle: EntryHandle,
+  ): Written | 'void' {
     const found = this.#partition(partition).tail.find(placed.first)
     const unconditional = writes.every((write) => write.ifVersion === undefined)
     if (found === undefined || !unconditional) throw unknownOutcome(handle, undefined)
@@ -184,7 +198,10 @@ export class SeparateWriter implements WritePath {
 }
 
 function generationUsed(partition: number): SpillwayError {
-  return new SpillwayError('unavailable', `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`)
+  return new SpillwayError(
+    'unavailable',
+    `Partition ${partition} has used the 2^36 positions of its generation; restart to begin the next one.`,
+  )
 }
 
 export function handleOf(partition: number, entry: WriteEntry, knownOffset: number): EntryHandle {

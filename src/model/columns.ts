@@ -11,15 +11,17 @@
  *            ≤ 65 digits, ≤ 30 of them after the point                                    included
  *   date     string YYYY-MM-DD, a day of the calendar,      date text                     the same
  *            years 1000 to 9999
- *   instant  string YYYY-MM-DDTHH:MM:SS[.f]zone, 1 to 6     UTC text with 6 digits of     the same instant in UTC
- *            fraction digits, zone Z or ±HH:MM; no second   fraction, so that text order  with Z and 3 fraction
- *            60, no hour 24                                 is time order                 digits, 6 if needed
+ *   instant  string YYYY-MM-DDTHH:MM:SS[.f]zone, 1 to 6     UTC as YYYY-MM-DD HH:MM:SS.f  the same
+ *            fraction digits, zone Z or ±HH:MM; no second   with 6 digits where that is
+ *            60, no hour 24                                 enough, else as it was sent
  *   bool     true, false                                    1, 0                          the same
  *   binary   string, base64 with padding (RFC 4648 §4)      bytes                         the same
  *   json     anything                                       its JSON text as it was sent  the same text
  *
- * What `toISOString()` makes comes back unchanged. An instant sent with another zone or another number of digits
- * comes back as the same instant, not the same string: the one conversion that is exact in meaning only.
+ * An instant as `toISOString()` makes it (UTC, 3 fraction digits, or 6) is stored as SQL writes date and time, so that
+ * text order is time order. One with another zone or number of digits could not come back from that as it was sent:
+ * it is stored as sent, which SQL's date functions understand too, but text order does not put in order. Send UTC
+ * where the database is to sort by it.
  */
 import { SpillwayError } from '../errors.ts'
 
@@ -44,8 +46,8 @@ const DECIMAL_DIGITS_MAX = 65
 const DECIMAL_SCALE_MAX = 30
 const DATE = /^([1-9]\d{3})-(\d\d)-(\d\d)$/
 const INSTANT = /^([1-9]\d{3})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d):(\d\d))$/
-/** What other programs may have left in a column: a space for the T, no zone (then UTC). */
-const STORED_INSTANT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(?:Z|\+00:00)?$/
+/** What is in a column: as SQL writes it, or what other programs leave there (a T without zone). */
+const STORED_INSTANT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?$/
 
 function refuse(field: string, wanted: string, got: unknown): SpillwayError {
   const shown = got === undefined ? 'nothing' : (JSON.stringify(got) ?? typeof got)
@@ -60,8 +62,8 @@ function isDay(year: number, month: number, day: number): boolean {
   return day <= days
 }
 
-/** UTC text with 6 fraction digits, or undefined where it is no instant that can be kept exactly. */
-export function storedInstant(text: string): string | undefined {
+/** UTC as SQL writes it with 6 fraction digits; undefined where it is no instant that can be kept exactly. */
+function utcOf(text: string): string | undefined {
   const match = INSTANT.exec(text)
   if (match === null) return undefined
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
@@ -81,12 +83,18 @@ export function storedInstant(text: string): string | undefined {
   const utc = new Date(Date.UTC(year, month - 1, day, hour, minute - ahead, second)).toISOString()
   // Years left of 1000 and right of 9999 can be reached through the zone only.
   if (!/^[1-9]\d{3}-/.test(utc)) return undefined
-  return `${utc.slice(0, 19)}.${fraction}Z`
+  return `${utc.slice(0, 10)} ${utc.slice(11, 19)}.${fraction}`
+}
+
+/** What is stored for an instant: UTC where that comes back as it was sent, else the text itself. */
+function storedInstant(text: string): string | undefined {
+  const utc = utcOf(text)
+  return utc === undefined || shownInstant(utc) === text ? utc : text
 }
 
 function shownInstant(stored: string): string | undefined {
   const match = STORED_INSTANT.exec(stored)
-  if (match === null) return undefined
+  if (match === null) return utcOf(stored) === undefined ? undefined : stored
   const micros = (match[3] ?? '').padEnd(6, '0')
   return `${match[1]}T${match[2]}.${micros.endsWith('000') ? micros.slice(0, 3) : micros}Z`
 }

@@ -30,9 +30,9 @@ const VALUE = {
   born: null,
   total: '1.50',
 }
-/** In declared order, and the instant in UTC. */
+/** In declared order. */
 const BACK =
-  '{"school":"12","candidate":"007","total":"1.50","born":null,"saved":"2026-01-01T00:00:00.000Z","choices":[{"b":1,"a":[null]}]}'
+  '{"school":"12","candidate":"007","total":"1.50","born":null,"saved":"2026-01-01T08:00:00+08:00","choices":[{"b":1,"a":[null]}]}'
 
 async function formsTier(): Promise<Embedded> {
   const it = await embedded()

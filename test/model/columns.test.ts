@@ -105,13 +105,22 @@ describe('instant', () => {
   const { instant } = CONVERSIONS
 
   test.each([
-    ['2026-01-01T08:00:00+08:00', '2026-01-01T00:00:00.000Z'],
-    ['2026-01-01T00:30:00.5-05:30', '2026-01-01T06:00:00.500Z'],
-    ['2024-02-28T23:59:59.000001-23:59', '2024-02-29T23:58:59.000001Z'],
-    ['2026-01-01T00:00:00.120Z', '2026-01-01T00:00:00.120Z'],
-    ['2026-01-01T00:00:00.120000Z', '2026-01-01T00:00:00.120Z'],
-  ])('%s comes back as the same instant in UTC, %s', (sent, back) => {
-    expect(roundTrip(instant, sent)).toBe(back)
+    '2026-01-01T08:00:00+08:00',
+    '2026-01-01T00:30:00.5-05:30',
+    '2024-02-28T23:59:59.000001-23:59',
+    '2026-01-01T00:00:00Z',
+    '2026-01-01T00:00:00.120Z',
+    '2026-01-01T00:00:00.120000Z',
+    '2026-01-01T00:00:00.000000Z',
+    '2026-01-01T00:00:00+00:00',
+  ])('%s comes back as it was sent', (sent) => {
+    expect(roundTrip(instant, sent)).toBe(sent)
+  })
+
+  test('UTC of three or six digits is stored as SQL writes it', () => {
+    expect(instant.toSql('2026-01-01T00:00:00.120Z', 'field', () => '')).toBe('2026-01-01 00:00:00.120000')
+    expect(instant.toSql('2026-01-01T00:00:00.120001Z', 'field', () => '')).toBe('2026-01-01 00:00:00.120001')
+    expect(instant.toSql('2026-01-01T08:00:00+08:00', 'field', () => '')).toBe('2026-01-01T08:00:00+08:00')
   })
 
   test('any instant of JavaScript comes back unchanged and is stored in the order of time', () => {
@@ -133,6 +142,8 @@ describe('instant', () => {
 
   test('what other programs leave in a column is read', () => {
     expect(instant.toJson('2026-01-01 10:00:00')).toBe('"2026-01-01T10:00:00.000Z"')
+    expect(instant.toJson('2026-01-01T10:00:00')).toBe('"2026-01-01T10:00:00.000Z"')
+    expect(instant.toJson('2026-02-30T10:00:00Z')).toBeUndefined()
     expect(instant.toJson('yesterday')).toBeUndefined()
   })
 })

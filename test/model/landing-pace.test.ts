@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { pauseBeforeLanding } from '../../src/model/landing-pace.ts'
 import type { LandingPressure } from '../../src/model/landing-pace.ts'
 
-const spike: LandingPressure = { arrived: 500, sinceMs: 100, batchMs: 20, filled: 0.1, lagMs: 300, waited: false }
+const spike: LandingPressure = {
+  arrived: 500,
+  sinceMs: 100,
+  batchMs: 20,
+  filled: 0.1,
+  lagMs: 300,
+  waited: false,
+}
 
 test('in a spike landing takes at most a quarter of the time', () => {
   expect(pauseBeforeLanding(spike)).toBe(60)

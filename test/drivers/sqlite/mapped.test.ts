@@ -125,7 +125,7 @@ describe('a table made by ddl', () => {
       big: 9223372036854775807n,
       big_type: 'integer',
       open: 1n,
-      saved: FULL.saved,
+      saved: '2026-06-30 23:59:59.123456',
       extra: '{"list":[1,null]}',
     })
   })
