@@ -2,8 +2,8 @@
  * Appends of one lane of a journal: what arrives while an append is out goes with the next one.
  *
  * One append at a time, so that offsets follow the order of arrival; two where this process alone appends and the
- * journal keeps their order, so that one is made durable while the outcomes of the other are handled. An append that brings no answer makes all
- * its entries unknown: nothing is ever sent twice.
+ * journal keeps their order, so that one is made durable while the outcomes of the other are handled. An append that
+ * brings no answer makes all its entries unknown: nothing is ever sent twice.
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'

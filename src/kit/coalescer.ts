@@ -28,6 +28,13 @@
  * 32, 256 and 1,024 in flight (batches of 32, 256, 500-1,000), so the simpler one is the default. Requests from 16 to
  * 256 sockets, a call of 200 us + 3 us per item: a turn puts 30-60 % more items in each call and is not slower with
  * one socket. Two calls out at once make batches of a tenth: worth it only where the store itself works in parallel.
+ *
+ * Or where caller and store take turns: with one call out, this thread idles while the store works, and the store
+ * while this thread handles the outcomes. `besideMin` keeps two calls out, each of at least so many items, and cuts a
+ * batch of twice that in half when none is out; fewer items go in one call at a time, as without it.
+ *
+ *     one call   this thread ▆▆▆▆────▆▆▆▆────       besideMin   ▆▆▆▆▆▆▆▆▆▆
+ *                the store   ────▆▆▆▆────▆▆▆▆                   ──▆▆▆▆▆▆▆▆
  */
 import { SpillwayError, invariant } from '../errors.ts'
 import { deferred } from './deferred.ts'
@@ -53,6 +60,11 @@ export interface CoalescerOptions<I, O> {
   readonly waitingWeightMax?: number
   /** Calls out at once, at most; default 1. Above 1 they may end in any order. */
   readonly callsMax?: number
+  /**
+   * Items that a second call must have to go out beside the first one (see the header). With it `callsMax` is 2, and
+   * the store must take calls in the order in which they were made.
+   */
+  readonly besideMin?: number
   /** Resolves when a call may begin; default: one microtask. */
   gather?(): Promise<void>
 }
@@ -75,6 +87,7 @@ export class Coalescer<I, O> {
   readonly #waitingMax: number
   readonly #waitingWeightMax: number
   readonly #callsMax: number
+  readonly #besideMin: number
   readonly #begin = (): void => this.#beginCalls()
   /** Batches that are not out, oldest first; only the last may still take items. */
   readonly #batches: Batch<I, O>[] = []
@@ -96,7 +109,8 @@ export class Coalescer<I, O> {
     this.#weightMax = options.weightMax ?? Number.POSITIVE_INFINITY
     this.#waitingMax = options.waitingMax
     this.#waitingWeightMax = options.waitingWeightMax ?? Number.POSITIVE_INFINITY
-    this.#callsMax = options.callsMax ?? 1
+    this.#callsMax = options.callsMax ?? (options.besideMin === undefined ? 1 : 2)
+    this.#besideMin = options.besideMin ?? 0
     for (const bound of [
       this.#itemsMax,
       this.#weightMax,
@@ -147,7 +161,7 @@ export class Coalescer<I, O> {
     batch.weight += weight
     this.#waiting += 1
     this.#waitingWeight += weight
-    if (!this.#beginning && this.#calls < this.#callsMax) this.#beginSoon()
+    if (!this.#beginning && this.#calls < this.#callsMax && this.#mayGo(batch)) this.#beginSoon()
     const { resolves, rejects } = batch
     return new Promise<O>((resolve, reject) => {
       resolves.push(resolve)
@@ -183,11 +197,30 @@ export class Coalescer<I, O> {
   #beginCalls(): void {
     this.#beginning = false
     while (this.#calls < this.#callsMax) {
-      const batch = this.#batches.shift()
-      if (batch === undefined) return
+      const batch = this.#batches[0]
+      if (batch === undefined || !this.#mayGo(batch)) return
+      this.#batches.shift()
       if (this.#last === batch) this.#last = undefined
+      if (this.#besideMin > 0 && this.#calls === 0 && batch.items.length >= 2 * this.#besideMin) this.#halve(batch)
       this.#send(batch)
     }
+  }
+
+  /** Beside another call only what is worth a call of its own. */
+  #mayGo(batch: Batch<I, O>): boolean {
+    return this.#calls === 0 || this.#besideMin === 0 || batch.items.length >= this.#besideMin
+  }
+
+  /** The second half becomes the batch that goes next. */
+  #halve(batch: Batch<I, O>): void {
+    const half = batch.items.length >> 1
+    const rest = new Batch<I, O>()
+    rest.items.push(...batch.items.splice(half))
+    rest.resolves.push(...batch.resolves.splice(half))
+    rest.rejects.push(...batch.rejects.splice(half))
+    for (const item of rest.items) rest.weight += this.#weigh === undefined ? 0 : this.#weigh(item)
+    batch.weight -= rest.weight
+    this.#batches.unshift(rest)
   }
 
   #send(batch: Batch<I, O>): void {
@@ -244,8 +277,9 @@ export class Coalescer<I, O> {
 
   /** What follows a call: after its outcomes are given, so that callers who add again at once are in the next one. */
   #next(): void {
-    if (this.#waiting === 0) this.#noteIdle()
-    else if (!this.#beginning) this.#beginSoon()
+    const batch = this.#batches[0]
+    if (batch === undefined) this.#noteIdle()
+    else if (!this.#beginning && this.#mayGo(batch)) this.#beginSoon()
   }
 
   #noteIdle(): void {
