@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkAllLands, checkWritesGoOn } from './database-away.ts'
 import { Clients } from './load.ts'
-import { Sandbox, drained, wait } from './sandbox.ts'
+import { Sandbox, drained, until } from './sandbox.ts'
 import { serve } from './served.ts'
 
 let sandbox: Sandbox
@@ -19,7 +19,7 @@ test('a locked database file: writes go on and land when it is free', { timeout:
   const clients = new Clients()
   const server = await serve({ args: ['--data', data] })
   const warmUp = clients.run(server.url)
-  await wait(500)
+  await until('the load runs', () => clients.acknowledged > 200)
   warmUp.stop()
   await warmUp.done
   await drained(server.url)

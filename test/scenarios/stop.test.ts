@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { unlandedIn, verdictOn } from './judged.ts'
 import { Clients } from './load.ts'
-import { Sandbox, statusOf, until, wait } from './sandbox.ts'
+import { Sandbox, statusOf, until } from './sandbox.ts'
 import { bunFile, serve } from './served.ts'
 import type { RuntimeName } from './served.ts'
 
@@ -22,7 +22,7 @@ describe.each(runtimes)('a graceful stop on %s', (runtime) => {
       const clients = new Clients()
       const server = await serve({ args: ['--data', data], runtime })
       const load = clients.run(server.url)
-      await wait(800)
+      await until('the load runs', () => clients.acknowledged > 300)
       const ended = await server.stop()
       await load.done
       expect(ended).toEqual({ code: 0, signal: null })
