@@ -9,7 +9,7 @@ import { parentPort } from 'node:worker_threads'
 import type { BareCall, BareRows } from './bare.ts'
 
 const PRAGMAS = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768'
-/** Rows of one upsert statement; 1 and 100 were slower or equal on both runtimes. */
+/** Rows of one upsert statement: the best of 1, 10, 50, 100, 250 and 500 on both runtimes. */
 const ROWS_PER_STATEMENT = 10
 
 let database: DatabaseSync | undefined
@@ -40,7 +40,7 @@ function openTable(path: string): void {
   database = new DatabaseSync(path)
   database.exec(`${PRAGMAS}; PRAGMA wal_autocheckpoint = 4000;
     CREATE TABLE rows (collection TEXT, record_key TEXT, version INTEGER NOT NULL, spillway_check TEXT, value BLOB,
-      PRIMARY KEY (collection, record_key)) WITHOUT ROWID`)
+      PRIMARY KEY (collection, record_key))`)
   const upsert = (rows: number): string =>
     `INSERT INTO rows VALUES ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?)').join(', ')}
      ON CONFLICT (collection, record_key) DO UPDATE SET version = excluded.version, spillway_check = excluded.spillway_check, value = excluded.value`

@@ -252,7 +252,8 @@ export class Tail {
   }
 
   #compact(): void {
-    if (this.#start > 1_024 && this.#start * 2 > this.#kept.length) {
+    // What is left in the array holds its values: at most as many as count, and none once all has landed.
+    if (this.#start === this.#kept.length || (this.#start > 64 && this.#start * 2 > this.#kept.length)) {
       this.#kept = this.#kept.slice(this.#start)
       this.#start = 0
     }
