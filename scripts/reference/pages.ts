@@ -4,7 +4,7 @@
 import { exitCodeOfCode } from '../../src/cli/exit-code.ts'
 import { ERRORS } from '../../src/errors.ts'
 import { CLIENT_OPTIONS } from '../../src/options/client-options.ts'
-import { flagOf, variableOf } from '../../src/options/declare.ts'
+import { defaultText, flagOf, variableOf } from '../../src/options/declare.ts'
 import { PROCESS_OPTIONS, SERVER_OPTIONS } from '../../src/options/serve-options.ts'
 import { TIER_OPTIONS } from '../../src/options/tier-options.ts'
 import { ROUTES } from '../../src/server/handler.ts'
@@ -63,11 +63,6 @@ function valueColumn(option: Option): string {
   }
 }
 
-function defaultColumn(option: Option): string {
-  if (option.defaultMeaning !== undefined) return option.defaultMeaning
-  return option.default === undefined ? '' : `\`${String(option.default)}\``
-}
-
 function optionRows(options: OptionTable, inFile: ((name: string) => string) | undefined): string[][] {
   return Object.entries(options)
     .filter(([, option]) => option.hidden !== true)
@@ -76,7 +71,7 @@ function optionRows(options: OptionTable, inFile: ((name: string) => string) | u
       `\`${variableOf(name)}\``,
       ...(inFile === undefined ? [] : [inFile(name)]),
       valueColumn(option),
-      defaultColumn(option),
+      defaultText(option),
       option.meaning,
     ])
 }

@@ -2,7 +2,7 @@
  * What a verb is: its line in the help, its arguments and options, and what it does.
  */
 import { Command, Option as Flag } from 'commander'
-import { flagOf, variableOf } from '../options/declare.ts'
+import { defaultText, flagOf, variableOf } from '../options/declare.ts'
 import type { Environment } from '../options/environment.ts'
 import type { Option, OptionTable } from '../options/declare.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -38,14 +38,9 @@ export interface Verb {
   readonly run?: Run
 }
 
-function defaultOf(option: Option): string {
-  if (option.defaultMeaning !== undefined) return option.defaultMeaning
-  return option.default === undefined ? '' : String(option.default)
-}
-
 function flagFor(name: string, option: Option): Flag {
   const notes = [
-    ...(defaultOf(option) === '' || option.kind === 'boolean' ? [] : [`default: ${defaultOf(option)}`]),
+    ...(defaultText(option) === '' || option.kind === 'boolean' ? [] : [`default: ${defaultText(option)}`]),
     ...(option.hidden === true ? [] : [variableOf(name)]),
   ]
   const value = option.kind === 'boolean' ? '' : ` <${option.placeholder ?? option.kind}>`

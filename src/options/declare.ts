@@ -71,6 +71,24 @@ function scaled(text: string, units: Readonly<Record<string, number>>): number {
   return match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit
 }
 
+/** The largest unit that a value is a whole number of: 268435456 → `256MiB`. */
+function inUnits(value: number, units: Readonly<Record<string, number>>, names: readonly string[]): string {
+  const name = names.find(
+    (unit) =>
+      value >= (units[unit.toLowerCase()] as number) && value % (units[unit.toLowerCase()] as number) === 0,
+  )
+  return name === undefined ? String(value) : `${value / (units[name.toLowerCase()] as number)}${name}`
+}
+
+/** The default as people write it; '' where there is none. */
+export function defaultText(option: Option): string {
+  if (option.defaultMeaning !== undefined) return option.defaultMeaning
+  if (option.default === undefined) return ''
+  if (option.kind === 'bytes') return inUnits(option.default, UNIT_BYTES, ['TiB', 'GiB', 'MiB', 'KiB'])
+  if (option.kind === 'ms') return inUnits(option.default, UNIT_MS, ['h', 'm', 's', 'ms'])
+  return String(option.default)
+}
+
 function expected(option: Option): string {
   switch (option.kind) {
     case 'integer':

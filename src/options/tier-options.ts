@@ -135,7 +135,7 @@ export const TIER_OPTIONS = {
     default: 'all',
     placeholder: 'role',
     meaning:
-      'Which loops run here: all, api (takes requests, does not land) or lander (lands, takes no requests).',
+      'Which loops run here: all, or api (does not land). lander is for profiles with several processes; here it is the same as all.',
   },
   sabotage: {
     kind: 'choice',
