@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { collection } from '../../src/options/collection.ts'
+import { defaultText } from '../../src/options/declare.ts'
 import { environmentWarnings } from '../../src/options/environment.ts'
 import { resolveServeOptions } from '../../src/options/serve-options.ts'
-import { checkTierOptions } from '../../src/options/tier-options.ts'
+import { TIER_OPTIONS, checkTierOptions } from '../../src/options/tier-options.ts'
 import type { OptionPlaces } from '../../src/options/serve-options.ts'
-import type { TIER_OPTIONS, TierOptions } from '../../src/options/tier-options.ts'
+import type { TierOptions } from '../../src/options/tier-options.ts'
 import type { ValuesOf } from '../../src/options/declare.ts'
 
 const settings = (places: Partial<OptionPlaces>) =>
@@ -125,6 +126,14 @@ test('bytes and durations may have a unit on the command line', () => {
   const { tier, server } = settings({ flags: { frontBytesMax: '64MiB', drainMs: '2s' } })
   expect(tier.frontBytesMax).toBe(64 * 2 ** 20)
   expect(server.drainMs).toBe(2_000)
+})
+
+test('defaults are shown in the largest unit that fits them exactly', () => {
+  expect(defaultText(TIER_OPTIONS.frontBytesMax)).toBe('256MiB')
+  expect(defaultText(TIER_OPTIONS.openTimeoutMs)).toBe('30s')
+  expect(defaultText({ kind: 'ms', min: 0, max: 9_999, default: 1_500, meaning: '' })).toBe('1500ms')
+  expect(defaultText(TIER_OPTIONS.partitions)).toBe('16')
+  expect(defaultText(TIER_OPTIONS.journal)).toBe('sqlite:DATA/journal.db')
 })
 
 describe('open checks its options', () => {
