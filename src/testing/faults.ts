@@ -63,7 +63,7 @@ function weather(store: Weathered | undefined, { world }: Stage, change: Weather
 /** One process has lost its way to a store that all others reach. */
 function cutOff(store: Weathered | undefined, stage: Stage, flight: Flight | undefined): void {
   const { process } = stage.victim(flight)
-  store?.weatherOf.set(process, stage.world.chance(0.5) ? CUT : SLOW)
+  store?.weatherOf.set(process, stage.world.chance(0.7) ? CUT : SLOW)
   stage.world.schedule(stage.world.between(200, 3_000), () => store?.weatherOf.delete(process))
 }
 
@@ -118,7 +118,15 @@ export const FAULTS = {
   'front away': { shapes: SHARED, strike: (stage) => weather(stage.front, stage, AWAY, [50, 1_500]) },
   'front storm': { shapes: SHARED, strike: (stage) => weather(stage.front, stage, STORM, [100, 2_000]) },
   'front slow': { shapes: SHARED, strike: (stage) => weather(stage.front, stage, SLOW, [100, 1_000]) },
-  'front cut off': { shapes: SHARED, strike: (stage, flight) => cutOff(stage.front, stage, flight) },
+  'front cut off': {
+    shapes: SHARED,
+    strike: (stage, flight) => {
+      cutOff(stage.front, stage, flight)
+      // Slow for the others: those who are cut off land ahead of a front that lags.
+      if (stage.world.chance(0.5)) cutOff(stage.front, stage, undefined)
+      if (stage.world.chance(0.7)) weather(stage.front, stage, SLOW, [300, 2_000])
+    },
+  },
   'journal cut off': { shapes: SHARED, strike: (stage, flight) => cutOff(stage.journal, stage, flight) },
   'front lost': { shapes: SHARED, strike: (stage) => stage.front?.lose('other') },
   'front flushed': {

@@ -30,7 +30,7 @@ export const FAIR_JOURNAL: Weather = { ...FAIR, lostReply: 0.01, late: 0.015 }
 export const CALM: Weather = { latencyMs: [0.2, 2], slow: 0, lostReply: 0, lostRequest: 0, late: 0, refused: 0 }
 export const STORM: Weather = { latencyMs: [0.5, 40], slow: 0.1, lostReply: 0.15, lostRequest: 0.1, late: 0.1, refused: 0.1 }
 export const AWAY: Weather = { latencyMs: [0.5, 5], slow: 0, lostReply: 0, lostRequest: 0.3, late: 0, refused: 0.7 }
-export const CUT: Weather = { latencyMs: [0.5, 5], slow: 0, lostReply: 0, lostRequest: 1, late: 0, refused: 0 }
+export const CUT: Weather = { latencyMs: [0.5, 5], slow: 0, lostReply: 0, lostRequest: 0.1, late: 0, refused: 0.9 }
 export const SLOW: Weather = { latencyMs: [20, 600], slow: 0.3, lostReply: 0, lostRequest: 0, late: 0, refused: 0 }
 
 const SLOW_MS: readonly [number, number] = [50, 900]

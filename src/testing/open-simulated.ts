@@ -10,7 +10,6 @@ import type { FakeDatabase } from './fake-database.ts'
 import type { FakeFused } from './fake-fused.ts'
 import { FakeFront } from './fake-front.ts'
 import type { FakeJournal } from './fake-journal.ts'
-import type { Shape } from './faults.ts'
 import type { SimProcess } from './process.ts'
 import type { StepBoard } from './step-board.ts'
 import { Subject } from './subject.ts'
@@ -38,7 +37,7 @@ export interface SimStores {
 }
 
 /** Drawn from the seed: some runs forget voids soon, some trim and release soon, some batch in ones. */
-export function planSettings(world: World, _shape: Shape): SimPlan {
+export function planSettings(world: World): SimPlan {
   const ageMax = world.chance(0.4) ? world.pick([24, 64, 160]) : AGE_MAX
   const trimMargin = world.pick([20, 200, 1_000, 1_000])
   return {

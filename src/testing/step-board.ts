@@ -28,6 +28,8 @@ export class StepBoard {
   readonly #ambushes: Ambush[] = []
   /** `fault × step` → how often. */
   readonly cells = new Map<string, number>()
+  /** Faults that struck. */
+  strikes = 0
 
   constructor(world: World) {
     this.#world = world
@@ -66,6 +68,7 @@ export class StepBoard {
 
   /** Counts what is in flight now under this fault. */
   record(fault: string): void {
+    this.strikes += 1
     const steps = new Set<Step>()
     for (const flight of this.#flights) {
       if (flight.process.alive) steps.add(flight.step)

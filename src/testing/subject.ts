@@ -72,7 +72,7 @@ export class Subject {
     const settled = await this.engine.settle(entry)
     if (settled.kind === 'void') throw new SpillwayError('void', 'The entry never counted.')
     if (settled.kind === 'refused') throw new SpillwayError(settled.code, 'The entry was refused.')
-    return { versions: versionsOf(settled.first, settled.handle.refs.length), stage: settled.stage }
+    return { versions: versionsOf(settled.first, settled.handle.writes), stage: settled.stage }
   }
 
   async landed(write: AskedWrite, version: number, timeoutMs: number): Promise<boolean> {

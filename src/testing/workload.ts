@@ -3,6 +3,7 @@
  * other's way. Every value names the operation that wrote it, so that every read tells which write it saw.
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
+import type { RecordRef } from '../model/entry.ts'
 import type { Cluster, SimNode } from './cluster.ts'
 import type { AskedWrite, History, ReadOp, SettleOp, WriteOp, WriteOutcome } from './history.ts'
 import type { SimProcess } from './process.ts'
@@ -72,6 +73,33 @@ export class Workload {
     void Promise.all(all.map(({ node, collection }) => this.#readAll(node, collection))).finally(() => {
       this.#settling -= 1
     })
+  }
+
+  /** One put of a hand-made trace; its caller gives up after `patienceMs`, if that is given. */
+  async putFrom(node: SimNode, ref: RecordRef, patienceMs?: number): Promise<void> {
+    this.#settling += 1
+    const number = (this.#numbers += 1)
+    const text = this.#text(number, 0)
+    const op = this.#options.history.add(newWrite(number, node, this.#options.world.now, [{ ...ref, text, ifVersion: undefined }]))
+    const signal = patienceMs === undefined ? undefined : this.#impatience(node, patienceMs)
+    const result = await this.#call(node, (subject) => subject.write(op.writes, signal))
+    op.end = this.#options.world.now
+    op.outcome = result.ok ? receiptOf(result.value) : this.#failure(result.error)
+    if (op.outcome.kind === 'unknown') this.#unsettled.push(op)
+    this.#settling -= 1
+  }
+
+  /** One read of a hand-made trace. */
+  async readFrom(node: SimNode, ref: RecordRef): Promise<void> {
+    this.#settling += 1
+    const op = this.#newRead(node, 0, ref.collection, [ref.key], undefined)
+    this.#readEnded(op, await this.#call(node, (subject) => subject.get(ref.collection, [ref.key], undefined)), new Map())
+    this.#settling -= 1
+  }
+
+  /** Settles what is unknown so far, at this process. */
+  async settleFrom(node: SimNode): Promise<void> {
+    for (const op of this.#unsettled.splice(0)) await this.#settle(op, node)
   }
 
   /** All operations were started and have ended; outcomes may still be settled. */
@@ -250,16 +278,16 @@ export class Workload {
   async #write(node: SimNode, known: Map<string, number>, number: number, writes: readonly AskedWrite[]): Promise<void> {
     const { history, world } = this.#options
     const op = history.add(newWrite(number, node, world.now, writes))
-    const signal = world.chance(0.06) ? this.#impatience(node) : undefined
+    const signal = world.chance(0.06) ? this.#impatience(node, world.between(0, 60)) : undefined
     const result = await this.#call(node, (subject) => subject.write(writes, signal))
     this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
     if (result.ok && world.chance(0.1)) await this.#landed(node, writes[0] as AskedWrite, result.value)
   }
 
   /** A caller that gives up after a while: what was sent is unknown to it from then on. */
-  #impatience(node: SimNode): AbortSignal {
+  #impatience(node: SimNode, ms: number): AbortSignal {
     const controller = new AbortController()
-    node.process.deliverAfter(this.#options.world.between(0, 60), () => controller.abort(GAVE_UP))
+    node.process.deliverAfter(ms, () => controller.abort(GAVE_UP))
     return controller.signal
   }
 
@@ -290,13 +318,13 @@ export class Workload {
     }
   }
 
-  async #settle(of: WriteOp): Promise<void> {
+  async #settle(of: WriteOp, at?: SimNode): Promise<void> {
     const { world, history } = this.#options
     const { outcome } = of
     if (outcome?.kind !== 'unknown' || outcome.entry === undefined) return
     const entry = outcome.entry
     for (let tries = 0; tries < SETTLES_MAX; tries += 1) {
-      const node = await this.#node(world.random.integer(100))
+      const node = at ?? (await this.#node(world.random.integer(100)))
       const op: SettleOp = history.add({ kind: 'settle', number: of.number, process: node.name, start: world.now, end: world.now, of, outcome: undefined })
       const result = await this.#call(node, (subject) => subject.settle(entry))
       op.end = world.now

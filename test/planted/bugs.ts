@@ -16,7 +16,7 @@ export interface Patch {
 export interface PlantedBug {
   readonly name: string
   readonly shape: Shape
-  /** A bug that needs a rare order of events names the hand-made trace that shows it. */
+  /** A bug that random search misses for tens of thousands of runs names the hand-made trace that shows it. */
   readonly trace?: string
   readonly patches: readonly Patch[]
 }
@@ -28,8 +28,8 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'engine/write-separate.ts',
-        find: "if (this.#options.context.settings.sabotage === 'ack-before-journal') return this.#lie(request)",
-        replace: 'return this.#lie(request)',
+        find: "if (this.#options.context.settings.sabotage === 'ack-before-journal') return",
+        replace: 'return',
       },
     ],
   },
@@ -74,6 +74,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'fill accepted above through',
     shape: 'separate',
+    trace: 'a fill from ahead of the front',
     patches: [
       {
         file: 'testing/front-partition.ts',
@@ -104,8 +105,8 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'engine/gate.ts',
-        find: 'if (this.#provenAt === undefined) return false\n    return this.#confirmMs',
-        replace: 'return true || this.#provenAt === undefined || this.#confirmMs',
+        find: 'get open(): boolean {',
+        replace: 'get open(): boolean {\n    if (this.#epoch >= 0) return true\n',
       },
     ],
   },
@@ -194,6 +195,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'known end stamped at send time',
     shape: 'separate',
+    trace: 'a writer that sleeps with an old known end',
     patches: [
       {
         file: 'engine/append-lane.ts',

@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { Shape } from '../../src/testing/index.ts'
 import type { Patch, PlantedBug } from './bugs.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -33,17 +34,31 @@ export async function unplant(root: string): Promise<void> {
 async function apply(root: string, { file, find, replace }: Patch): Promise<void> {
   const path = join(root, file)
   const before = await readFile(path, 'utf8')
-  const times = before.split(find).length - 1
+  const pattern = asWritten(find)
+  const times = [...before.matchAll(pattern)].length
   if (times !== 1) throw new Error(`The patch of ${file} fits ${times} times, not once: ${find}`)
-  await writeFile(path, before.replace(find, () => replace))
+  await writeFile(path, before.replace(pattern, () => replace))
 }
 
-/** The first of these seeds on which the checkers find something; undefined when all are clean. */
-export async function hunt(root: string, shape: string, from: number, count: number): Promise<Catch | undefined> {
+/** The text, wherever lines are broken: a formatter must not dig up what was planted. */
+function asWritten(find: string): RegExp {
+  const words = find.trim().split(/\s+/).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+  return new RegExp(words.join(String.raw`\s*`), 'g')
+}
+
+export interface Hunt {
+  readonly shape: Shape
+  readonly from: number
+  readonly count: number
+  /** Instead of seeds. */
+  readonly trace?: string | undefined
+}
+
+/** The first of these runs on which the checkers find something; undefined when all are clean. */
+export async function hunt(root: string, { shape, from, count, trace }: Hunt): Promise<Catch | undefined> {
   const script = fileURLToPath(new URL('hunt.ts', import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, [script, root, shape, String(from), String(count)], {
-    timeout: 300_000,
-  })
+  const args = [script, root, shape, String(from), String(count), ...(trace === undefined ? [] : [trace])]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 300_000 })
   return (JSON.parse(stdout) as Catch | null) ?? undefined
 }
 
