@@ -30,8 +30,8 @@ export interface Evidence {
   readonly lost: Lost
   /** When everything worked again: from then on every outcome can be learned. */
   readonly healedAt: number
-  /** Offset up to which a partition's journal was trimmed: what was known before it nobody can read any more. */
-  trimmed(partition: number): number
+  /** True while the journal still has the entry at this offset: from there it can be read without a gap. */
+  reaches(partition: number, offset: number): boolean
   /** Entries that a recovery threw away although nothing was wrong with them. */
   readonly discarded: readonly StoredEntry[]
   /** How much older than the newest a read without `atLeast` may be at this time, in ms: 0 but around a split. */
@@ -149,7 +149,7 @@ function checkOnce(history: History, op: WriteOp, byText: ByText, say: Say): voi
   }
 }
 
-function checkSettles({ history, truth, lost, healedAt, trimmed }: Evidence, byText: ByText, say: Say): void {
+function checkSettles({ history, truth, lost, healedAt, reaches }: Evidence, byText: ByText, say: Say): void {
   const answers = new Map<WriteOp, string>()
   const last = new Map<WriteOp, SettleOp>()
   for (const settle of history.settles()) {
@@ -166,7 +166,7 @@ function checkSettles({ history, truth, lost, healedAt, trimmed }: Evidence, byT
   for (const settle of last.values()) {
     if (settle.outcome?.kind !== 'unknown' || settle.start < healedAt || settle.outcome.entry === undefined) continue
     const handle = parseHandle(settle.outcome.entry)
-    if (trimmed(handle.partition) > handle.knownOffset) continue
+    if (!reaches(handle.partition, handle.knownOffset)) continue
     say('I4', `${describe(settle.of)} could not be settled although everything works and the journal still has it all`)
   }
 }

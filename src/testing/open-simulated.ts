@@ -1,4 +1,5 @@
 /** Puts the real engine on simulated stores, with bounds so small that a run of a few seconds meets them. */
+import { openMemoryFront } from '../drivers/memory/front.ts'
 import { Engine } from '../engine/engine.ts'
 import type { Stores } from '../engine/engine.ts'
 import type { EngineSettings } from '../engine/settings.ts'
@@ -21,6 +22,8 @@ export interface SimPlan {
   readonly ageMax: number
   /** How eagerly fronts drop what is landed, 0 to 1. */
   readonly releaseEagerness: number
+  /** Where a process has its front for itself: bytes of the real memory front; undefined takes the simulated one. */
+  readonly memoryFrontBytes: number | undefined
   readonly settings: EngineSettings
 }
 
@@ -39,11 +42,12 @@ export interface SimStores {
 /** Drawn from the seed: some runs forget voids soon, some trim and release soon, some batch in ones. */
 export function planSettings(world: World): SimPlan {
   const ageMax = world.chance(0.4) ? world.pick([24, 64, 160]) : AGE_MAX
-  const trimMargin = world.pick([20, 200, 1_000, 1_000])
+  const trimMargin = world.pick([20, 60, 200, 1_000])
   return {
     partitions: world.pick([1, 2, 2, 3]),
     ageMax,
     releaseEagerness: world.pick([0.1, 0.5, 1]),
+    memoryFrontBytes: world.pick([undefined, 6_000, 40_000, 1_000_000]),
     settings: {
       ...DEFAULT_SETTINGS,
       ageMax,
@@ -98,7 +102,11 @@ function connect(stores: SimStores, process: SimProcess, database: Database): St
   const { world, board, plan, journal, fused } = stores
   if (fused !== undefined) return { kind: 'fused', fused: fused.connect(process), database }
   if (journal === undefined) throw new Error('A simulation has a journal or a fused store')
-  const { partitions, ageMax, releaseEagerness } = plan
-  const front = stores.front ?? new FakeFront({ world, board, partitions, shared: false, ageMax, releaseEagerness })
-  return { kind: 'separate', front: front.connect(process), journal: journal.connect(process), database }
+  const { partitions, ageMax, releaseEagerness, memoryFrontBytes } = plan
+  const front =
+    stores.front?.connect(process) ??
+    (memoryFrontBytes === undefined
+      ? new FakeFront({ world, board, partitions, shared: false, ageMax, releaseEagerness }).connect(process)
+      : openMemoryFront({ partitions, bytesMax: memoryFrontBytes, clock: process.clock, ageMax }))
+  return { kind: 'separate', front, journal: journal.connect(process), database }
 }

@@ -141,7 +141,9 @@ export class Run {
       lost: lostOf(fused?.lost ?? []),
       discarded: fused?.discarded ?? [],
       healedAt: this.healedAt,
-      trimmed: (partition) => journal?.trimmed(partition) ?? fused?.trimmed(partition) ?? 0,
+      reaches: (partition, offset) =>
+        offset > (journal?.trimmed(partition) ?? fused?.trimmed(partition) ?? 0) &&
+        this.#journal(partition).some((stored) => stored.offset === offset),
     })
     return {
       seed,
