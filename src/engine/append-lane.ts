@@ -57,7 +57,8 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
     try {
       appended = await withDeadline(clock, settings.callMs, journal.append(appends))
     } catch (error) {
-      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable')) throw error
+      if (isSpillwayError(error, 'overloaded')) return controlAlone(items, error)
+      if (isSpillwayError(error, 'unavailable')) throw error
       report({ name: 'append-unknown', detail: `${items.length} entries`, error })
       throw new AppendUnknown('The append brought no answer', { cause: error })
     }
@@ -73,6 +74,19 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
     return results
   }
 
+  /** A full journal has room left for control entries, not for writes beside them; nothing was appended yet. */
+  const controlAlone = async (
+    items: LaneItem[],
+    full: SpillwayError,
+  ): Promise<readonly (Appended | Error)[]> => {
+    const control = items.filter((item) => item.entry.kind !== 'write')
+    if (control.length === 0 || control.length === items.length) throw full
+    const appended = (await call(control)).values()
+    return items.map((item) =>
+      item.entry.kind === 'write' ? full : (appended.next().value as Appended | Error),
+    )
+  }
+
   return new Coalescer<LaneItem, Appended>({
     name: `journal lane ${lane}`,
     call,
@@ -80,6 +94,7 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
     weightMax: settings.appendBytesMax,
     weigh: (item) => (item.entry.kind === 'write' ? bytesOfWrites(item.entry) : 0),
     waitingMax: settings.writesWaitingMax,
+    waitingWeightMax: settings.writesWaitingBytesMax,
     // The file's own thread takes calls in their order; a journal over a network could turn them round.
     ...(journal.exclusive ? { besideMin: BESIDE_MIN } : {}),
   })

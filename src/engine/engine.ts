@@ -13,6 +13,7 @@ import { BackgroundLoop } from '../kit/lifecycle.ts'
 import type { Loop } from '../kit/lifecycle.ts'
 import type { Random } from '../kit/random.ts'
 import type { RecordRef, Write } from '../model/entry.ts'
+import { generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { TableSpec } from '../model/table.ts'
 import type { Database } from '../ports/database.ts'
@@ -28,6 +29,7 @@ import { parseHandle } from './entry-handle.ts'
 import type { EntryHandle } from './entry-handle.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 import type { EngineSettings } from './settings.ts'
+import { orAbort, unknownOutcome } from './settle.ts'
 import type { Settled } from './settle.ts'
 import type { Shape, ShapePartition } from './shape.ts'
 import { openFusedShape } from './shape-fused.ts'
@@ -74,6 +76,7 @@ export class Engine {
   readonly #poll: Loop
   readonly #alone: boolean
   #closed = false
+  #closing: Promise<{ readonly pending: number }> | undefined
   #readyAt = Number.NEGATIVE_INFINITY
 
   /** Opens stores that answer; what they lack is made, what does not belong together is refused. */
@@ -85,7 +88,7 @@ export class Engine {
       random,
       settings,
       database: stores.database,
-      report: options.report ?? (() => undefined),
+      report: quietly(options.report),
     }
     const lands = options.lands ?? true
     const hasHistory = (collection: string): boolean => options.hasHistory?.(collection) ?? false
@@ -152,7 +155,7 @@ export class Engine {
     return (await asked(this.context.database.read(partition, refs))).held
   }
 
-  settle(entry: string): Promise<Settled & { readonly handle: EntryHandle }> {
+  async settle(entry: string, signal?: AbortSignal): Promise<Settled & { readonly handle: EntryHandle }> {
     const handle = parseHandle(entry)
     if (handle.partition >= this.partitions) {
       throw new SpillwayError(
@@ -160,7 +163,15 @@ export class Engine {
         `The handle names partition ${handle.partition}, and there are ${this.partitions}: it is of another deployment.`,
       )
     }
-    return this.shape.settler.settle(handle).then((settled) => ({ ...settled, handle }))
+    const late = (): SpillwayError => unknownOutcome(handle, undefined)
+    const settling = withDeadline(
+      this.context.clock,
+      this.context.settings.waitMs,
+      this.shape.settler.settle(handle),
+      late,
+    )
+    const settled = await (signal === undefined ? settling : orAbort(settling, signal, () => handle))
+    return { ...settled, handle }
   }
 
   /** Refuses every later write of the collection; the seal's position in each partition. */
@@ -201,12 +212,25 @@ export class Engine {
     if (this.#lands) lander.wake()
     const reached = await this.#within(timeoutMs, signal, (until) => landed.reached(position, until))
     if (!reached) return false
+    if (this.shape.judged && generationOf(landed.position) > generationOf(position)) {
+      await this.#keptByRaise(partition, ref, position)
+    }
     if (landed.counts.parked === 0) return true
     const parked = await asked(this.context.database.parked.get(ref))
     if (parked?.version !== position) return true
     throw new SpillwayError(
       'parked',
       `The database does not accept version ${position} of ${ref.collection}/${ref.key}: ${parked.cause}. See \`spillway parked\`.`,
+    )
+  }
+
+  /** A raise may have lost the tail of the generation before: then a position behind it says nothing of this write. */
+  async #keptByRaise(partition: number, ref: RecordRef, position: Position): Promise<void> {
+    const { held } = await asked(this.context.database.read(partition, [ref]))
+    if ((held[0]?.version ?? 0) >= position) return
+    throw new SpillwayError(
+      'outcome-unknown',
+      `The store lost the end of its journal after version ${position} of ${ref.collection}/${ref.key} was acknowledged; the write may be lost. Read the record.`,
     )
   }
 
@@ -254,8 +278,12 @@ export class Engine {
   }
 
   /** Stops taking writes, waits for those on their way, lands what fits in the time, ends all loops and stores. */
-  async close(drainMs: number): Promise<{ readonly pending: number }> {
-    if (this.#closed) return { pending: this.pending() }
+  close(drainMs: number): Promise<{ readonly pending: number }> {
+    this.#closing ??= this.#close(drainMs)
+    return this.#closing
+  }
+
+  async #close(drainMs: number): Promise<{ readonly pending: number }> {
     this.#closed = true
     const { shape, context } = this
     await shape.writes.idle()
@@ -263,7 +291,7 @@ export class Engine {
       for (const one of shape.partitions) one.lander.wake()
       await this.#within(drainMs, undefined, async (until) => {
         await Promise.all(shape.partitions.map((one) => one.landed.reached(one.end, until)))
-      })
+      }).catch(() => false)
     }
     const pending = this.pending()
     shape.writes.close()
@@ -348,6 +376,17 @@ export class Engine {
       (until) => work(signal === undefined ? until : AbortSignal.any([until, signal])),
       () => new SpillwayError('catching-up', `The front did not get there within ${timeoutMs} ms; retry.`),
     )
+  }
+}
+
+/** Who listens must not decide outcomes: what a listener throws is dropped. */
+function quietly(report: Report | undefined): Report {
+  return (event) => {
+    try {
+      report?.(event)
+    } catch {
+      // There is nobody left to tell.
+    }
   }
 }
 

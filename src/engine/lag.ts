@@ -9,8 +9,9 @@ import type { Clock } from '../kit/clock.ts'
 const SAMPLES_MAX = 1_024
 const SAMPLE_MS = 20
 
+/** From `at` on the journal's end was at most `end`, within the sampling step. */
 interface Sample {
-  readonly end: number
+  end: number
   readonly at: number
 }
 
@@ -26,7 +27,11 @@ export class Lag {
   note(end: number): void {
     const last = this.#samples[this.#samples.length - 1]
     const at = this.#clock.monotonic()
-    if (last !== undefined && (end <= last.end || at - last.at < SAMPLE_MS)) return
+    if (last !== undefined && end <= last.end) return
+    if (last !== undefined && at - last.at < SAMPLE_MS) {
+      last.end = end
+      return
+    }
     this.#samples.push({ end, at })
     if (this.#samples.length > SAMPLES_MAX)
       this.#samples = this.#samples.filter((_, index) => index % 2 === 0)

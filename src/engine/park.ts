@@ -15,8 +15,6 @@ import type { Parked, ParkedInfo, Receipt } from './tier.ts'
 import type { ParkedItem } from '../ports/database.ts'
 
 const LIST_MAX = 1_000
-/** Writes of one frame that are looked for when one of them is retried. */
-const FRAME_MAX = 10_000
 
 export class ParkedWrites implements Parked {
   readonly #engine: Engine
@@ -93,11 +91,11 @@ export class ParkedWrites implements Parked {
     return new EngineReceipt(this.#engine, partition, write, written.first, written.stage)
   }
 
-  /** All parked writes of an item's frame: a frame lands whole. */
+  /** All parked writes of an item's frame, as a frame lands whole. Bounded by how many may be parked. */
   async #frame(item: ParkedItem): Promise<readonly ParkedItem[]> {
     const found: ParkedItem[] = []
     let after: string | undefined
-    for (let seen = 0; seen < FRAME_MAX;) {
+    do {
       const page = await asked(
         this.#engine.context.database.parked.list({
           limit: LIST_MAX,
@@ -105,10 +103,8 @@ export class ParkedWrites implements Parked {
         }),
       )
       found.push(...page.items.filter((one) => one.partition === item.partition && one.frame === item.frame))
-      seen += page.items.length
-      if (page.next === undefined) break
       after = page.next
-    }
+    } while (after !== undefined)
     return found
   }
 }

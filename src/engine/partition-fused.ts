@@ -6,13 +6,14 @@
  * where its front is, always.
  */
 import type { Mark, PlacedEntry } from '../model/entry.ts'
-import { placeAll } from '../model/fold.ts'
+import { markAtOrigin, placeAll } from '../model/fold.ts'
 import { acceptedOf } from '../model/ledger.ts'
 import { generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
+import { fusedJournalName } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
 import { Gate } from './gate.ts'
 import { Lag } from './lag.ts'
@@ -82,6 +83,11 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
 
   get end(): Position {
     return this.#seen?.mark?.position ?? this.landed.position
+  }
+
+  /** Where this process knows the stream to end. */
+  get mark(): Mark {
+    return this.#seen?.mark ?? markAtOrigin(fusedJournalName(this.#generation))
   }
 
   /** The stream holds only judged writes; control entries that have not landed yet are counted along. */

@@ -98,7 +98,9 @@ export class EngineRecords<T> implements Records<T> {
     keys.forEach((key, index) => {
       this.#runtime.checkKey(key)
       const partition = this.#runtime.partitionOf(key)
-      byPartition.set(partition, [...(byPartition.get(partition) ?? []), index])
+      const indexes = byPartition.get(partition)
+      if (indexes === undefined) byPartition.set(partition, [index])
+      else indexes.push(index)
     })
     const records: (JsonRecord | undefined)[] = new Array(keys.length).fill(undefined)
     await Promise.all(
@@ -228,6 +230,7 @@ export class EngineRecords<T> implements Records<T> {
         'invalid',
         `${writes.length} writes are more than one call takes (batchMax = ${batchMax}).`,
       )
+    if (options.signal?.aborted === true) throw givenUp(options.signal)
     const before = new Map<string, Promise<unknown>>()
     const outcomes = await Promise.allSettled(
       writes.map((write) => {
@@ -237,7 +240,7 @@ export class EngineRecords<T> implements Records<T> {
       }),
     )
     return outcomes.map((outcome) =>
-      outcome.status === 'fulfilled' ? outcome.value : asSpillwayError(outcome.reason),
+      outcome.status === 'fulfilled' ? outcome.value : asSpillwayError(outcome.reason, options.signal),
     )
   }
 
@@ -259,7 +262,7 @@ interface Deletion {
   readonly delete: true
 }
 
-function isDeletion(write: object): write is Deletion {
+export function isDeletion(write: object): write is Deletion {
   return 'delete' in write && write.delete === true
 }
 
@@ -282,11 +285,19 @@ function jsonRecord(key: string, held: Held | undefined): JsonRecord | undefined
 }
 
 /** What is no SpillwayError is a defect, and says so. */
-export function asSpillwayError(error: unknown): SpillwayError {
+export function asSpillwayError(error: unknown, signal?: AbortSignal): SpillwayError {
   if (isSpillwayError(error)) return error
+  // What was sent and given up has a handle; a bare reason is of a write that was not sent.
+  if (signal?.aborted === true) return givenUp(signal)
   return new SpillwayError(
     'internal',
     `Unexpected: ${error instanceof Error ? error.message : String(error)}. Please report this.`,
     { cause: error },
   )
+}
+
+function givenUp(signal: AbortSignal): SpillwayError {
+  return new SpillwayError('unavailable', 'Given up before it was sent; nothing has happened.', {
+    cause: signal.reason,
+  })
 }

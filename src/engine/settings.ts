@@ -5,6 +5,8 @@
 export interface EngineSettings {
   /** Writes of this process that wait for the journal, per lane. Then `overloaded`. */
   readonly writesWaitingMax: number
+  /** Bytes of the same. A caller that gave up has given its memory back; its write still waits here. */
+  readonly writesWaitingBytesMax: number
   /** Entries of one append call. */
   readonly appendEntriesMax: number
   /** Bytes of one append call. */
@@ -58,6 +60,7 @@ export interface EngineSettings {
 
 export const DEFAULT_SETTINGS: EngineSettings = {
   writesWaitingMax: 10_000,
+  writesWaitingBytesMax: 64 * 2 ** 20,
   appendEntriesMax: 1_024,
   appendBytesMax: 8 * 2 ** 20,
   applyEntriesMax: 1_024,

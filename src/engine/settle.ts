@@ -11,7 +11,7 @@
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import type { PlacedEntry } from '../model/entry.ts'
-import { place } from '../model/fold.ts'
+import { digestOf, place } from '../model/fold.ts'
 import { generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { FrontReads } from '../ports/front.ts'
@@ -69,6 +69,7 @@ export class Settler {
   async #find(handle: EntryHandle, end: PlacedEntry): Promise<PlacedEntry | undefined> {
     let through = handle.knownEnd
     let offset = handle.knownOffset
+    await this.#compare(handle)
     while (offset < end.offset) {
       const { entries } = await this.#options.journal.read(handle.partition, offset, READ_LIMITS)
       for (const stored of entries) {
@@ -86,6 +87,18 @@ export class Settler {
       }
     }
     return undefined
+  }
+
+  /** Without the entry at the known end nothing tells that this is the journal in which the other was sent. */
+  async #compare(handle: EntryHandle): Promise<void> {
+    if (handle.knownOffset === 0) return
+    const known = await this.#options.journal.at(handle.partition, handle.knownOffset)
+    if (
+      known !== undefined &&
+      digestOf(known.entry, generationOf(handle.knownEnd), known.offset) === handle.knownDigest
+    )
+      return
+    throw unknownOutcome(handle, undefined)
   }
 
   async #judge(handle: EntryHandle, placed: PlacedEntry): Promise<Settled> {
@@ -132,7 +145,17 @@ const MISMATCHED: Settled = { kind: 'refused', code: 'version-mismatch' }
 export function unknownOutcome(handle: EntryHandle, cause: unknown): SpillwayError {
   return new SpillwayError(
     'outcome-unknown',
-    `The write of ${handle.refs.length === 1 ? 'this record' : 'this frame'} was sent and its outcome could not be learned; settle its entry.`,
+    `The write of ${handle.writes === 1 ? 'this record' : 'this frame'} was sent and its outcome could not be learned; settle its entry.`,
     { cause, entry: formatHandle(handle) },
   )
+}
+
+/** The caller may give up waiting; what was sent is then unknown to it, and the entry's handle is its answer. */
+export function orAbort<T>(work: Promise<T>, signal: AbortSignal, handle: () => EntryHandle): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(unknownOutcome(handle(), signal.reason))
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

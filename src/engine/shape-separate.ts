@@ -72,7 +72,13 @@ export async function openSeparateShape(options: SeparateShapeOptions): Promise<
     return writes.control(partition, make)
   }
 
-  await begin(context, partitions, writes, recovered)
+  try {
+    await begin(context, partitions, writes, recovered)
+  } catch (error) {
+    writes.close()
+    await Promise.all(partitions.map((one) => one.stop()))
+    throw error
+  }
   return {
     front,
     journal,

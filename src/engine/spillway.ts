@@ -1,6 +1,6 @@
 /** The tier: the public API over one engine. */
 import { SpillwayError } from '../errors.ts'
-import type { RecordRef, Write } from '../model/entry.ts'
+import type { Write } from '../model/entry.ts'
 import { plus } from '../model/position.ts'
 import type { Value } from '../model/value.ts'
 import type { Collection } from '../options/collection.ts'
@@ -10,7 +10,7 @@ import type { CollectionSpec } from './collection-runtime.ts'
 import type { Engine } from './engine.ts'
 import { ParkedWrites } from './park.ts'
 import { EngineReceipt } from './receipt.ts'
-import { EngineRecords, ifVersion } from './records.ts'
+import { EngineRecords, ifVersion, isDeletion } from './records.ts'
 import { StatusBoard } from './status.ts'
 import type { Profile } from './status.ts'
 import type {
@@ -82,8 +82,8 @@ export class Spillway implements Tier {
     )
   }
 
-  async settle(entry: string, _options: { readonly signal?: AbortSignal } = {}): Promise<Receipt> {
-    const settled = await this.#engine.settle(entry)
+  async settle(entry: string, options: { readonly signal?: AbortSignal } = {}): Promise<Receipt> {
+    const settled = await this.#engine.settle(entry, options.signal)
     const { handle } = settled
     if (settled.kind === 'void')
       throw new SpillwayError(
@@ -92,13 +92,7 @@ export class Spillway implements Tier {
       )
     if (settled.kind === 'refused')
       throw new SpillwayError(settled.code, 'The entry was refused in journal order; nothing was changed.')
-    return new EngineReceipt(
-      this.#engine,
-      handle.partition,
-      handle.refs[0] as RecordRef,
-      settled.first,
-      settled.stage,
-    )
+    return new EngineReceipt(this.#engine, handle.partition, handle.ref, settled.first, settled.stage)
   }
 
   async status(): Promise<Status> {
@@ -163,10 +157,9 @@ export class Spillway implements Tier {
     const runtime = this.#runtime(collection)
     const { key } = write
     runtime.checkKey(key)
-    const value =
-      'delete' in write
-        ? undefined
-        : await ('json' in write ? runtime.admitJson(key, write.json) : runtime.admit(key, write.value))
+    const value = isDeletion(write)
+      ? undefined
+      : await ('json' in write ? runtime.admitJson(key, write.json) : runtime.admit(key, write.value))
     return {
       collection,
       key,

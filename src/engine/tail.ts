@@ -45,6 +45,8 @@ export interface TailOptions extends TailStart {
   restart(): Promise<TailStart>
 }
 
+/** What is in a slot below the start; nothing reads it. */
+const GONE = undefined as unknown as TailEntry
 const READ_LIMITS = { entriesMax: 2_000, bytesMax: 8 * 2 ** 20 }
 
 export class Tail {
@@ -230,8 +232,7 @@ export class Tail {
     while (this.#kept.length - this.#start > entriesMax || this.#bytes > bytesMax) {
       dropped = this.#kept[this.#start]
       if (dropped === undefined) break
-      this.#bytes -= weigh(dropped)
-      this.#start += 1
+      this.#drop(dropped)
     }
     if (dropped !== undefined) this.#keptFrom = this.markOf(dropped)
     this.#compact()
@@ -244,11 +245,17 @@ export class Tail {
       const entry = this.#kept[this.#start]
       if (entry === undefined || entry.last > upTo) break
       dropped = entry
-      this.#bytes -= weigh(entry)
-      this.#start += 1
+      this.#drop(entry)
     }
     if (dropped !== undefined) this.#keptFrom = this.markOf(dropped)
     this.#compact()
+  }
+
+  /** The slot is emptied at once: until the array is compacted it must not hold the entry's values. */
+  #drop(first: TailEntry): void {
+    this.#bytes -= weigh(first)
+    this.#kept[this.#start] = GONE
+    this.#start += 1
   }
 
   #compact(): void {

@@ -55,9 +55,17 @@ export class Trimmer {
     if (this.#marks.length > MARKS_MAX) this.#marks = this.#marks.filter((_, index) => index % 2 === 1)
     if (this.#busy) return
     this.#busy = true
-    void this.#round(mark.position).finally(() => {
-      this.#busy = false
-    })
+    void this.#rounds()
+  }
+
+  /** What lands while a round is out gets a round of its own: memory that could go must not wait for the next batch. */
+  async #rounds(): Promise<void> {
+    let done = 0
+    while (done < this.#highest) {
+      done = this.#highest
+      await this.#round(done as Position)
+    }
+    this.#busy = false
   }
 
   async #round(landed: Position): Promise<void> {

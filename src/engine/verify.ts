@@ -7,21 +7,21 @@
  *   4. the fold: the kept part of the journal, folded again, gives exactly the rows (or parked writes) that are there
  *   5. the front: what it holds is what the database has
  *
- * What is older than the kept part of the journal is proven by its check only. Rows that land while this runs are
- * left to the next run. Memory: one entry per key written in the kept part of the journal.
+ * What is older than the kept part of the journal is proven by its check only. Stores move on while this runs: what
+ * looks wrong of a key that was written after the position is left to the next run. Memory: one entry per key written
+ * in the kept part of the journal.
  */
-import type { PlacedEntry, StoredEntry } from '../model/entry.ts'
-import { isConditional, place } from '../model/fold.ts'
 import { acceptedOf } from '../model/ledger.ts'
-import { ABSENT, countOf, generationOf, plus, position } from '../model/position.ts'
-import type { Position, Version } from '../model/position.ts'
-import { spanOf } from '../model/entry.ts'
+import { ABSENT, countOf, generationOf } from '../model/position.ts'
+import type { Version } from '../model/position.ts'
 import { refId } from '../model/batch.ts'
 import type { PartitionRow, ScannedRow } from '../ports/database.ts'
 import { jsonOf } from './collection-runtime.ts'
 import type { Engine } from './engine.ts'
 import { markProblem } from './mark.ts'
 import type { VerifyReport } from './tier.ts'
+import { foldKept, writtenSince } from './verify-journal.ts'
+import type { Expected, KeptJournal } from './verify-journal.ts'
 import type { Value } from '../model/value.ts'
 
 export interface VerifyOptions {
@@ -34,28 +34,32 @@ export interface VerifyOptions {
 }
 
 const SCAN_ROWS = 500
-const READ_LIMITS = { entriesMax: 2_000, bytesMax: 8 * 2 ** 20 }
 const PARKED_PAGE = 1_000
 /** Mismatches that are listed; more are counted. */
 const MISMATCHES_MAX = 1_000
+/** Starts over where something was parked or cleared while it was read. */
+const ATTEMPTS_MAX = 8
 
-/** What the kept journal says of a key at the database's position. */
-interface Expected {
-  readonly collection: string
-  readonly key: string
+/** A parked write, newest of its key or older than the row. */
+interface ParkedWrite {
   readonly version: Version
-  readonly value: Value | undefined
-  /** Its verdict is not known any more (its refused positions were forgotten). */
-  readonly uncertain: boolean
+  readonly isDelete: boolean
 }
 
-interface Run {
+/** One reading of the counters and of what is parked, taken when neither changed in between. */
+interface Standing {
+  readonly rows: readonly PartitionRow[]
+  readonly parked: ReadonlyMap<string, ParkedWrite>
+  readonly parkedIn: ReadonlyMap<number, number>
+}
+
+type Mismatch = VerifyReport['mismatches'][number]
+
+interface Run extends Standing {
   readonly engine: Engine
   readonly options: VerifyOptions
-  readonly rows: readonly PartitionRow[]
   readonly expected: Map<string, Expected>
-  readonly parked: Map<string, Version>
-  readonly mismatches: { collection: string; key: string; store: string; expected: string; found: string }[]
+  readonly mismatches: Mismatch[]
   readonly unchecked: Map<string, number>
   mismatchesMore: number
 }
@@ -65,46 +69,82 @@ export async function verify(engine: Engine, options: VerifyOptions): Promise<Ve
   const run: Run = {
     engine,
     options,
-    rows: await database.partitions(),
+    ...(await standing(engine, options)),
     expected: new Map(),
-    parked: new Map(),
     mismatches: [],
     unchecked: new Map(),
     mismatchesMore: 0,
   }
-  const parkedIn = await readParked(run)
   const ledger = await Promise.all(
-    run.rows.map((row) => verifyLedger(run, row, parkedIn.get(row.partition) ?? 0)),
+    run.rows.map((row) => verifyLedger(run, row, run.parkedIn.get(row.partition) ?? 0)),
   )
-  for (const row of run.rows) await foldKept(run, row)
+  const kept: KeptJournal = {
+    journal: engine.shape.journal,
+    judged: engine.shape.judged,
+    ageMax: engine.context.settings.ageMax,
+    signal: options.signal,
+  }
+  for (const row of run.rows) {
+    if (!(await foldKept(kept, row, run.expected)))
+      note(run, `entries of partition ${row.partition}: they do not count up to the database's position`, 0)
+  }
+  const deleted = [...run.expected.values()].filter((one) => one.value === undefined && !one.uncertain)
   let rows = 0
   for (const collection of await database.collections()) rows = await verifyRows(run, collection, rows)
   for (const left of run.expected.values()) verifyMissing(run, left)
+  await verifyDeleted(run, deleted)
+  const mismatches = await settled(run, kept)
   if (run.mismatchesMore > 0) note(run, `${run.mismatchesMore} more mismatches than are listed`, 0)
   return {
-    ok: run.mismatches.length === 0 && ledger.every((one) => one.problem === null),
+    ok: mismatches.length === 0 && run.mismatchesMore === 0 && ledger.every((one) => one.problem === null),
     ledger,
-    mismatches: run.mismatches,
+    mismatches,
     unchecked: [...run.unchecked].map(([what, count]) => (count > 0 ? `${count} ${what}` : what)),
   }
 }
 
-async function readParked(run: Run): Promise<Map<number, number>> {
-  const counts = new Map<number, number>()
+async function standing(engine: Engine, options: VerifyOptions): Promise<Standing> {
+  const { database } = engine.context
+  for (let attempt = 1; ; attempt += 1) {
+    const rows = await database.partitions()
+    const { parked, parkedIn } = await readParked(engine, options)
+    const after = await database.partitions()
+    const same = rows.every((row, index) => row.counts.parked === after[index]?.counts.parked)
+    if (same || attempt >= ATTEMPTS_MAX) return { rows, parked, parkedIn }
+  }
+}
+
+async function readParked(
+  engine: Engine,
+  options: VerifyOptions,
+): Promise<Pick<Standing, 'parked' | 'parkedIn'>> {
+  const parked = new Map<string, ParkedWrite>()
+  const parkedIn = new Map<number, number>()
   let after: string | undefined
   do {
-    run.options.signal?.throwIfAborted()
-    const page = await run.engine.context.database.parked.list({
+    options.signal?.throwIfAborted()
+    const page = await engine.context.database.parked.list({
       limit: PARKED_PAGE,
       ...(after === undefined ? {} : { after }),
     })
     for (const item of page.items) {
-      run.parked.set(refId(item), item.version)
-      counts.set(item.partition, (counts.get(item.partition) ?? 0) + 1)
+      // A value has at least one byte of JSON.
+      parked.set(refId(item), { version: item.version, isDelete: item.bytes === 0 })
+      parkedIn.set(item.partition, (parkedIn.get(item.partition) ?? 0) + 1)
     }
     after = page.next
   } while (after !== undefined)
-  return counts
+  return { parked, parkedIn }
+}
+
+/** The mismatches that stand: keys that were written after the position may have moved on in any store. */
+async function settled(run: Run, kept: KeptJournal): Promise<Mismatch[]> {
+  if (run.mismatches.length === 0) return []
+  const since = await writtenSince(kept, run.rows)
+  const standing = run.mismatches.filter((one) => !since.has(refId(one)))
+  const left = run.mismatches.length - standing.length
+  if (left > 0) note(run, 'keys were written while this ran and are left to the next run', left)
+  return standing
 }
 
 async function verifyLedger(
@@ -134,101 +174,6 @@ async function verifyLedger(
     parked,
     pending,
     problem: problems.length === 0 ? null : problems.join('; '),
-  }
-}
-
-/** Folds the kept entries up to the database's position, by the database's own voids, seals and refused positions. */
-async function foldKept(run: Run, row: PartitionRow): Promise<void> {
-  const { journal } = run.engine.shape
-  const info = await journal.info(row.partition)
-  const start = await startOf(run, row, info.first)
-  if (start === undefined) return
-  const voids = new Map(row.voids)
-  const seals = new Map(row.seals)
-  const refused = new Set(row.refused)
-  let through = start.through
-  await eachKept(run, row, start.after, (stored) => {
-    const placed = place(through, stored)
-    through = placed.last
-    const verdict = judge(run, row, placed, voids, seals, refused)
-    const { entry } = placed
-    if (entry.kind !== 'write' || verdict === 'void' || verdict === 'refused') return
-    entry.writes.forEach((write, index) => {
-      run.expected.set(refId(write), {
-        collection: write.collection,
-        key: write.key,
-        version: plus(placed.first, index),
-        value: write.value,
-        uncertain: verdict === 'uncertain',
-      })
-    })
-  })
-}
-
-function judge(
-  run: Run,
-  row: PartitionRow,
-  placed: PlacedEntry,
-  voids: ReadonlyMap<string, Position>,
-  seals: ReadonlyMap<string, Position>,
-  refused: ReadonlySet<Position>,
-): 'applied' | 'void' | 'refused' | 'uncertain' | 'control' {
-  const { entry, first } = placed
-  if (entry.kind !== 'write') return 'control'
-  if (run.engine.shape.judged) return 'applied'
-  if ((voids.get(entry.id) ?? Number.POSITIVE_INFINITY) < first) return 'void'
-  if (
-    generationOf(entry.knownEnd) < generationOf(first) ||
-    first - entry.knownEnd > run.engine.context.settings.ageMax
-  )
-    return 'void'
-  if (refused.has(first)) return 'refused'
-  if (entry.writes.some((write) => (seals.get(write.collection) ?? Number.POSITIVE_INFINITY) < first))
-    return 'refused'
-  return isConditional(entry) && first <= row.refusedFrom ? 'uncertain' : 'applied'
-}
-
-/** Where the countable part of the kept journal begins: the first kept entry, or the last opening. */
-async function startOf(
-  run: Run,
-  row: PartitionRow,
-  first: number,
-): Promise<{ after: number; through: Position } | undefined> {
-  if (row.mark.offset < first) return undefined
-  let after = first - 1
-  let span = 0
-  let opening: number | undefined
-  await eachKept(run, row, after, (stored) => {
-    if (stored.entry.kind === 'opening' && stored.entry.generation > (opening ?? 0)) {
-      opening = stored.entry.generation
-      after = stored.offset
-      span = 0
-    } else span += spanOf(stored.entry)
-  })
-  const through = opening === undefined ? plus(row.mark.position, -span) : position(opening, 0)
-  if (plus(through, span) !== row.mark.position) {
-    note(run, `entries of partition ${row.partition}: they do not count up to the database's position`, 0)
-    return undefined
-  }
-  return { after, through }
-}
-
-async function eachKept(
-  run: Run,
-  row: PartitionRow,
-  after: number,
-  visit: (stored: StoredEntry) => void,
-): Promise<void> {
-  let offset = after
-  while (offset < row.mark.offset) {
-    run.options.signal?.throwIfAborted()
-    const { entries } = await run.engine.shape.journal.read(row.partition, offset, READ_LIMITS)
-    if (entries.length === 0) return
-    for (const stored of entries) {
-      if (stored.offset > row.mark.offset) return
-      visit(stored)
-      offset = stored.offset
-    }
   }
 }
 
@@ -263,7 +208,7 @@ function verifyRow(run: Run, collection: string, row: ScannedRow): void {
   if (row.check === 'unchecked')
     note(run, `rows of ${collection} have no check (older than Spillway, or a table without check: true)`, 1)
   if (expected === undefined || expected.uncertain) return
-  if (run.parked.get(id) === expected.version || row.version > expected.version) return
+  if (run.parked.get(id)?.version === expected.version || row.version > expected.version) return
   if (expected.value === undefined)
     return mismatch(run, ref, 'database', `deleted at version ${expected.version}`, `version ${row.version}`)
   if (row.version !== expected.version)
@@ -276,7 +221,7 @@ function verifyRow(run: Run, collection: string, row: ScannedRow): void {
 /** Written in the kept journal and not among the rows: deleted, parked, or lost. */
 function verifyMissing(run: Run, expected: Expected): void {
   if (expected.uncertain || expected.value === undefined) return
-  if (run.parked.get(refId(expected)) === expected.version) return
+  if (run.parked.get(refId(expected))?.version === expected.version) return
   mismatch(run, expected, 'database', `version ${expected.version}`, 'no row')
 }
 
@@ -300,9 +245,32 @@ async function verifyFront(run: Run, collection: string, rows: readonly ScannedR
       const ref = { collection, key: row.key }
       // Versions above the database's position are still to land.
       if (known === undefined || known.version > at || row.version > at) return
-      const newest = Math.max(row.version, run.parked.get(refId(ref)) ?? 0)
+      const parked = run.parked.get(refId(ref))
+      const overtaken = parked !== undefined && parked.version > row.version
+      // To every reader a deleted key has version 0.
+      const newest = overtaken ? (parked.isDelete ? ABSENT : parked.version) : row.version
       if (known.version !== newest)
         mismatch(run, ref, 'front', `version ${newest}`, `version ${known.version}`)
+    })
+  }
+}
+
+/** What was deleted last must be absent in the front, or not be held. */
+async function verifyDeleted(run: Run, deleted: readonly Expected[]): Promise<void> {
+  const byPartition = new Map<number, Expected[]>()
+  for (const one of deleted) {
+    const partition = run.options.partitionOf(one.collection, one.key)
+    if (partition === undefined) continue
+    const list = byPartition.get(partition)
+    if (list === undefined) byPartition.set(partition, [one])
+    else list.push(one)
+  }
+  for (const [partition, list] of byPartition) {
+    const { held } = await run.engine.shape.front.read(partition, list)
+    list.forEach((one, index) => {
+      const known = held[index]
+      if (known !== undefined && known.version !== ABSENT && known.version < one.version)
+        mismatch(run, one, 'front', `deleted at version ${one.version}`, `version ${known.version}`)
     })
   }
 }

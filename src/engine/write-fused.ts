@@ -11,16 +11,17 @@ import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'
 import { Coalescer } from '../kit/coalescer.ts'
 import type { ControlEntry, EntryId, PlacedEntry, WriteEntry } from '../model/entry.ts'
-import type { Position } from '../model/position.ts'
 import type { FusedFront, FusedVerdict } from '../ports/fused.ts'
 import { AppendUnknown } from './append-lane.ts'
+import { handleOf } from './entry-handle.ts'
+import type { EntryHandle } from './entry-handle.ts'
 import type { EngineContext } from './context.ts'
 import { NeedsFill } from './needs-fill.ts'
 import type { FusedPartitionRuntime } from './partition-fused.ts'
-import { unknownOutcome } from './settle.ts'
+import { orAbort, unknownOutcome } from './settle.ts'
 import type { Settled, Settler } from './settle.ts'
 import { bytesOfWrites } from './tail.ts'
-import { handleOf, refusal } from './write-separate.ts'
+import { refusal } from './write-separate.ts'
 import type { WritePath, WriteRequest, Written } from './write-path.ts'
 
 const ATTEMPTS_MAX = 6
@@ -56,17 +57,12 @@ export class FusedWriter implements WritePath {
     )
   }
 
-  knownEnd(partition: number): { position: Position; offset: number } {
-    const end = this.#partition(partition).end
-    return { position: end, offset: end }
-  }
-
   async write(request: WriteRequest): Promise<Written> {
-    const { partition, writes } = request
+    const { partition, writes, signal } = request
     const { context } = this.#options
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const knownEnd = this.#partition(partition).end
-      const entry: WriteEntry = { kind: 'write', id: context.random.id(), knownEnd, writes }
+      const known = this.#partition(partition).mark
+      const entry: WriteEntry = { kind: 'write', id: context.random.id(), knownEnd: known.position, writes }
       let verdict: FusedVerdict | typeof FENCED
       try {
         verdict = await (this.#calls[partition] as Coalescer<WriteEntry, FusedVerdict | typeof FENCED>).add(
@@ -74,7 +70,9 @@ export class FusedWriter implements WritePath {
         )
       } catch (error) {
         if (!(error instanceof AppendUnknown)) throw error
-        const settled = await this.#settle(partition, entry, error)
+        const handle = handleOf(partition, entry, known)
+        const settling = this.#settle(handle, error)
+        const settled = await (signal === undefined ? settling : orAbort(settling, signal, () => handle))
         if (settled.kind === 'void') continue
         if (settled.kind === 'refused') throw refusal(settled.code, writes)
         return { first: settled.first, stage: settled.stage }
@@ -147,13 +145,13 @@ export class FusedWriter implements WritePath {
     }
   }
 
-  async #settle(partition: number, entry: WriteEntry, cause: unknown): Promise<Settled> {
+  async #settle(handle: EntryHandle, cause: unknown): Promise<Settled> {
     const { context, settler } = this.#options
-    const handle = handleOf(partition, entry, entry.knownEnd)
     const until = context.clock.monotonic() + context.settings.settleWaitMs
     for (;;) {
       try {
-        return await settler().settle(handle)
+        const left = Math.max(1, until - context.clock.monotonic())
+        return await withDeadline(context.clock, left, settler().settle(handle))
       } catch (error) {
         if (context.clock.monotonic() >= until) throw unknownOutcome(handle, cause ?? error)
         await context.clock.sleep(context.settings.retryBaseMs)

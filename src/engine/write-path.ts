@@ -24,8 +24,6 @@ export interface WritePath {
   write(request: WriteRequest): Promise<Written>
   /** Appends a control entry; resolves once it is placed. Rejects with `unavailable` after its bound of tries. */
   control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry>
-  /** How far this process has read, with the offset there: the known end of an entry that is made now. */
-  knownEnd(partition: number): { readonly position: Position; readonly offset: number }
   /** Resolves when nothing is on its way. */
   idle(): Promise<void>
   close(): void

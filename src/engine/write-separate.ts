@@ -11,19 +11,20 @@
  * In the embedded shape (private front, exclusive journal) there are no gaps, nobody else applies and the end is
  * exact, so the straight line is all that ever runs; the side ways are for brokers and shared fronts.
  */
-import { SpillwayError } from '../errors.ts'
+import { SpillwayError, isSpillwayError } from '../errors.ts'
+import { withDeadline } from '../kit/clock.ts'
 import type { Coalescer } from '../kit/coalescer.ts'
 import type { ControlEntry, EntryId, PlacedEntry, Write, WriteEntry } from '../model/entry.ts'
-import type { Position } from '../model/position.ts'
 import { COUNT_MAX, countOf, plus } from '../model/position.ts'
 import type { Applier } from './apply.ts'
 import { AppendUnknown } from './append-lane.ts'
 import type { Appended, LaneItem } from './append-lane.ts'
 import type { EngineContext } from './context.ts'
+import { handleOf } from './entry-handle.ts'
 import type { EntryHandle } from './entry-handle.ts'
 import type { Gate } from './gate.ts'
 import type { Settled, Settler } from './settle.ts'
-import { unknownOutcome } from './settle.ts'
+import { orAbort, unknownOutcome } from './settle.ts'
 import type { Tail } from './tail.ts'
 import type { WritePath, WriteRequest, Written } from './write-path.ts'
 
@@ -55,11 +56,6 @@ export class SeparateWriter implements WritePath {
     this.#options = options
   }
 
-  knownEnd(partition: number): { position: Position; offset: number } {
-    const { mark } = this.#partition(partition).tail
-    return { position: mark.position, offset: mark.offset }
-  }
-
   write(request: WriteRequest): Promise<Written> {
     if (this.#options.context.settings.sabotage === 'ack-before-journal')
       return Promise.resolve(this.#lie(request))
@@ -79,14 +75,15 @@ export class SeparateWriter implements WritePath {
         knownEnd: mark.position,
         writes,
       }
-      const handle = (): EntryHandle => handleOf(partition, entry, mark.offset)
+      const handle = (): EntryHandle => handleOf(partition, entry, mark)
       let appended: Appended
       try {
         const append = this.#options.laneOf(partition).add({ partition, entry })
         appended = await (signal === undefined ? append : orAbort(append, signal, handle))
       } catch (error) {
         if (!(error instanceof AppendUnknown)) throw error
-        const settled = await this.#settle(handle(), error)
+        const settling = this.#settle(handle(), error)
+        const settled = await (signal === undefined ? settling : orAbort(settling, signal, handle))
         if (settled === 'void') continue
         return settled
       }
@@ -99,10 +96,13 @@ export class SeparateWriter implements WritePath {
       }
       if (outcome.kind === 'refused') throw refusal(outcome.code, writes)
       if (outcome.kind === 'void') continue
-      const written =
-        outcome.kind === 'late'
-          ? this.#late(partition, placed, writes, handle())
-          : await this.#settle(handle(), undefined)
+      if (outcome.kind === 'forgotten') {
+        const settling = this.#settle(handle(), undefined)
+        const settled = await (signal === undefined ? settling : orAbort(settling, signal, handle))
+        if (settled !== 'void') return settled
+        continue
+      }
+      const written = this.#late(partition, placed, writes, handle())
       if (written !== 'void') return written
     }
     throw new SpillwayError(
@@ -121,6 +121,7 @@ export class SeparateWriter implements WritePath {
         this.#applied(partition, placed, proof)
         return placed
       } catch (error) {
+        if (isSpillwayError(error, 'closed')) throw error
         failure = error
         await context.clock.sleep(context.settings.retryBaseMs * attempt)
       }
@@ -166,7 +167,8 @@ export class SeparateWriter implements WritePath {
     for (;;) {
       let settled: Settled
       try {
-        settled = await settler().settle(handle)
+        // A void that is still on its way when the time is over does no harm: voids may be repeated.
+        settled = await withDeadline(clock, Math.max(1, until - clock.monotonic()), settler().settle(handle))
       } catch (error) {
         if (clock.monotonic() >= until) throw unknownOutcome(handle, cause ?? error)
         await clock.sleep(settings.retryBaseMs)
@@ -174,7 +176,7 @@ export class SeparateWriter implements WritePath {
       }
       if (settled.kind === 'void') return 'void'
       if (settled.kind === 'refused')
-        throw new SpillwayError(settled.code, refusalText(settled.code, handle.refs.length))
+        throw new SpillwayError(settled.code, refusalText(settled.code, handle.writes))
       return { first: settled.first, stage: settled.stage }
     }
   }
@@ -204,17 +206,6 @@ function generationUsed(partition: number): SpillwayError {
   )
 }
 
-export function handleOf(partition: number, entry: WriteEntry, knownOffset: number): EntryHandle {
-  return {
-    partition,
-    id: entry.id,
-    knownEnd: entry.knownEnd,
-    knownOffset,
-    refs: entry.writes.map(({ collection, key }) => ({ collection, key })),
-    conditional: entry.writes.some((write) => write.ifVersion !== undefined),
-  }
-}
-
 export function refusal(code: 'sealed' | 'version-mismatch', writes: readonly Write[]): SpillwayError {
   return new SpillwayError(code, refusalText(code, writes.length))
 }
@@ -223,14 +214,4 @@ function refusalText(code: 'sealed' | 'version-mismatch', writes: number): strin
   const what = writes === 1 ? 'The write' : `The frame of ${writes} writes`
   if (code === 'sealed') return `${what} came after its collection was sealed; nothing was changed.`
   return `${what} found another version than its condition named; nothing was changed. Read the record and decide again.`
-}
-
-/** The caller may give up waiting; what was sent is then unknown to it, and the entry's handle is its answer. */
-function orAbort<T>(work: Promise<T>, signal: AbortSignal, handle: () => EntryHandle): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(unknownOutcome(handle(), signal.reason))
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -116,8 +116,8 @@ export function judgeConditions(entry: WriteEntry, versionOf: (ref: RecordRef) =
 export function advanceControl(state: ControlState, placed: PlacedEntry): void {
   const { entry } = placed
   if (entry.kind === 'void') {
-    state.voids.delete(entry.target)
-    state.voids.set(entry.target, placed.first)
+    // The first void counts: an entry that comes after it is void, and void by age once this one is forgotten.
+    if (!state.voids.has(entry.target)) state.voids.set(entry.target, placed.first)
   } else if (entry.kind === 'seal' && !state.seals.has(entry.collection)) {
     state.seals.set(entry.collection, placed.first)
   }

@@ -62,7 +62,7 @@ export class FoldTables {
     )
     this.#addVoid = connection.prepare(
       `INSERT INTO spillway_void (partition, entry_id, position) VALUES (?, ?, ?)
-       ON CONFLICT (partition, entry_id) DO UPDATE SET position = excluded.position`,
+       ON CONFLICT DO NOTHING`,
     )
     this.#forgetVoids = connection.prepare('DELETE FROM spillway_void WHERE partition = ? AND position < ?')
     this.#seals = connection.prepare(
