@@ -67,6 +67,8 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     random: context.random,
     run: async (signal) => {
       await Promise.all(partitions.map((one) => one.catchUp().then(() => one.lander.wake())))
+      // A store that changed while nobody read or wrote is recovered all the same, or landing would wait for ever.
+      if (partitions.some((one) => !one.gate.open)) await recover()
       await context.clock.sleep(context.settings.followMs, signal)
     },
   })

@@ -29,7 +29,7 @@ export type WorkloadKeys = readonly { readonly collection: string; readonly keys
 
 const WATCH_MS = 50
 /** Times that a client asks for an outcome; stores that work again answer at the first. */
-const SETTLES_MAX = 8
+const SETTLES_MAX = 4
 
 const LOST = Symbol('lost')
 
