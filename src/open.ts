@@ -6,7 +6,6 @@
  * Whatever was opened is closed again when a later step fails.
  */
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { openMemoryFront } from './drivers/memory/front.ts'
 import { openSqliteDatabase } from './drivers/sqlite/database.ts'
 import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
@@ -131,7 +130,6 @@ function embeddedPaths(options: TierOptions): { journal: string; database: strin
 function sqlitePath(name: string, url: string): string {
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : ''
   if (path === '') throw notYet(name, url, 'sqlite:PATH')
-  if (dirname(path) === '') throw new SpillwayError('invalid', `${name}: ${JSON.stringify(url)} has no path.`)
   return path
 }
 

@@ -60,11 +60,6 @@ export class Gate {
     )
   }
 
-  /** Age of the last proof in ms; Infinity when there is none. */
-  get ageMs(): number {
-    return this.#provenAt === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonic() - this.#provenAt
-  }
-
   /** Compares an answer with what was seen when its call was sent; false closes the gate. */
   admits(seen: FrontSeen, throughWhenSent: Position): boolean {
     const through = seen.mark?.position

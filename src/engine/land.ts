@@ -22,6 +22,7 @@ import { Signal } from '../kit/signal.ts'
 import { keysToJudge, planLanding, refId } from '../model/batch.ts'
 import { pauseBeforeLanding } from '../model/landing-pace.ts'
 import type { LandingPlan } from '../model/batch.ts'
+import { spanOf } from '../model/entry.ts'
 import type { Mark, PlacedEntry } from '../model/entry.ts'
 import { copyControlState, markAfter, newControlState } from '../model/fold.ts'
 import type { ControlState } from '../model/fold.ts'
@@ -142,7 +143,10 @@ export class Lander implements Loop {
     }
     await this.#yield(signal)
     const fold = (this.#fold ??= await this.#load())
-    const entries = await source.after(fold.mark, settings.landRowsMax, settings.landBytesMax)
+    const entries = ofRows(
+      await source.after(fold.mark, settings.landRowsMax, settings.landBytesMax),
+      settings.landRowsMax,
+    )
     const last = entries[entries.length - 1]
     if (last === undefined) {
       await this.#work.wait(signal)
@@ -282,6 +286,16 @@ export class Lander implements Loop {
     this.#fold = undefined
     await context.clock.sleep(context.settings.retryMsMax, signal)
   }
+}
+
+/** As many whole entries as have so many rows, but at least one: a frame lands whole, however many rows it has. */
+function ofRows(entries: readonly PlacedEntry[], rowsMax: number): readonly PlacedEntry[] {
+  let rows = 0
+  for (let index = 0; index < entries.length; index += 1) {
+    rows += spanOf((entries[index] as PlacedEntry).entry)
+    if (rows > rowsMax && index > 0) return entries.slice(0, index)
+  }
+  return entries
 }
 
 export function controlOf(fold: FoldSnapshot, ageMax: number): ControlState {

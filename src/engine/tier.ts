@@ -224,9 +224,9 @@ export interface Tier extends AsyncDisposable {
    */
   settle(entry: string, options?: { readonly signal?: AbortSignal }): Promise<Receipt>
   readonly parked: Parked
-  /** Answers at once from memory and one read of the database's counters (cached up to 250 ms). */
+  /** From memory, after asking `ready`: up to 5 s where the journal does not answer. */
   status(): Promise<Status>
-  /** Rejects with the reason when a write would not be taken right now; really asks the stores (cached 250 ms). */
+  /** Rejects with the reason when a write would not be taken right now; really asks the stores, by a marker in the journal at most once a second. */
   ready(): Promise<void>
   /** Proves ledger and stores against each other at a fixed position; reads every row. */
   verify(options?: {

@@ -161,7 +161,7 @@ export class DatabaseState {
     const counts = addLedger(at.counts, batch.counts)
     at.counts = { ...counts, superseded: counts.superseded + cleared, parked: counts.parked - cleared }
     at.mark = batch.to
-    for (const [id, position] of batch.voids) at.voids.set(id, position)
+    for (const [id, position] of batch.voids) if (!at.voids.has(id)) at.voids.set(id, position)
     for (const [id, position] of at.voids) if (batch.to.position - position > bounds.ageMax) at.voids.delete(id)
     for (const [name, position] of batch.seals) if (!at.seals.has(name)) at.seals.set(name, position)
     for (const position of batch.refused) at.refused.add(position)

@@ -401,8 +401,8 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
         )
         const fold = await database.snapshot(0)
         expect(fold.voids).toEqual([
+          ['two', at(1)],
           ['one', at(2)],
-          ['two', at(6)],
         ])
         expect(fold.seals).toEqual([
           [FORMS, at(3)],

@@ -23,7 +23,6 @@ import type { Mark, RecordRef } from '../../model/entry.ts'
 import { ORIGIN } from '../../model/position.ts'
 import type { Position, Version } from '../../model/position.ts'
 import type { TableSpec } from '../../model/table.ts'
-import { compileTable } from '../../model/table.ts'
 import type { Value } from '../../model/value.ts'
 import type { LandBatch, LandResult, LandRow, ParkedItem, PartitionRow } from '../../ports/database.ts'
 import type { FoldSnapshot, Held } from '../../ports/front.ts'
@@ -59,7 +58,7 @@ export class DatabaseStore {
   readonly #fold: FoldTables
   readonly #parked: ParkedTable
   readonly #shared: SharedTable
-  readonly #rows = new Map<string, Rows>()
+  readonly #mapped = new Map<string, MappedRows>()
   readonly #begin: SqliteStatement
   readonly #beginRead: SqliteStatement
   readonly #commit: SqliteStatement
@@ -343,14 +342,13 @@ export class DatabaseStore {
   }
 
   #rowsOf(collection: string): Rows {
-    let rows = this.#rows.get(collection)
+    const spec = this.#specs.get(collection)
+    // Anybody may name an unmapped collection: those are not remembered, or names would fill the memory.
+    if (spec?.mapped === undefined) return new SharedRows(this.#shared, collection)
+    let rows = this.#mapped.get(collection)
     if (rows === undefined) {
-      const spec = this.#specs.get(collection)
-      rows =
-        spec?.mapped === undefined
-          ? new SharedRows(this.#shared, collection)
-          : new MappedRows(this.#connection, collection, spec.mapped, spec.history)
-      this.#rows.set(collection, rows)
+      rows = new MappedRows(this.#connection, collection, spec.mapped, spec.history)
+      this.#mapped.set(collection, rows)
     }
     return rows
   }
@@ -392,19 +390,4 @@ function rejectsOf(rejected: readonly Rejected[]): { ref: RecordRef; version: Ve
     })
   }
   return [...unique.values()]
-}
-
-/** Specs travel between threads as the plain data that they were compiled from. */
-export interface SpecData {
-  readonly collection: string
-  readonly history: boolean
-  readonly table: NonNullable<TableSpec['mapped']>['options'] | undefined
-}
-
-export function specData(spec: TableSpec): SpecData {
-  return { collection: spec.collection, history: spec.history, table: spec.mapped?.options }
-}
-
-export function specFrom({ collection, history, table }: SpecData): TableSpec {
-  return compileTable(collection, { table, history })
 }

@@ -1,7 +1,7 @@
 import { SpillwayError } from '../../errors.ts'
 import { startWorker } from '../../runtime/worker.ts'
 import type { WorkerCaller } from '../../runtime/worker.ts'
-import type { SpecData } from './database-store.ts'
+import type { SpecData } from './database-spec.ts'
 import type { DatabaseWorkerInit } from './database-worker.ts'
 
 /** A worker that is started again if it died; what it was doing then is answered `outcome-unknown`. */
