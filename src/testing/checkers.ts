@@ -164,7 +164,8 @@ function checkSettles({ history, truth, lost, healedAt, reaches }: Evidence, byT
     answers.set(of, answer)
   }
   for (const settle of last.values()) {
-    if (settle.outcome?.kind !== 'unknown' || settle.start < healedAt || settle.outcome.entry === undefined) continue
+    if (answers.has(settle.of) || settle.start < healedAt) continue
+    if (settle.outcome?.kind !== 'unknown' || settle.outcome.entry === undefined) continue
     const handle = parseHandle(settle.outcome.entry)
     if (!reaches(handle.partition, handle.knownOffset)) continue
     say('I4', `${describe(settle.of)} could not be settled although everything works and the journal still has it all`)

@@ -30,7 +30,7 @@ const DRAIN_MS = 90_000
 /** Late appends arrive up to this long after their error. */
 const LATE_MS = 2_500
 const CLIENTS_MS = 120_000
-const FAULTS_SPAN_MS = 3_000
+const FAULTS_SPAN_MS = 2_000
 
 export async function simulate(options: SimulateOptions): Promise<SimResult> {
   const run = new Run({ seed: options.seed, shape: options.shape, tailLines: options.tailLines })
@@ -53,9 +53,11 @@ export async function simulate(options: SimulateOptions): Promise<SimResult> {
 
   await run.until(() => cluster.up.length > 0, 60_000, 'no process came up')
   keepDumps(stage)
-  planFaults(stage, options.faults ?? 5 + world.random.integer(4), FAULTS_SPAN_MS)
+  const faults = options.faults ?? 5 + world.random.integer(4)
+  planFaults(stage, faults, FAULTS_SPAN_MS)
   workload.start()
-  await run.until(() => workload.idle, CLIENTS_MS, 'the clients did not end')
+  const struck = (): boolean => workload.idle && stage.board.strikes >= faults
+  await run.until(struck, CLIENTS_MS, 'the clients did not end')
 
   heal(stage)
   run.healedAt = world.now
