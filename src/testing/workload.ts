@@ -76,11 +76,12 @@ export class Workload {
   }
 
   /** One put of a hand-made trace; its caller gives up after `patienceMs`, if that is given. */
-  async putFrom(node: SimNode, ref: RecordRef, patienceMs?: number): Promise<void> {
+  async putFrom(node: SimNode, ref: RecordRef, how: { readonly patienceMs?: number; readonly ifVersion?: number } = {}): Promise<void> {
+    const { patienceMs, ifVersion } = how
     this.#settling += 1
     const number = (this.#numbers += 1)
     const text = this.#text(number, 0)
-    const op = this.#options.history.add(newWrite(number, node, this.#options.world.now, [{ ...ref, text, ifVersion: undefined }]))
+    const op = this.#options.history.add(newWrite(number, node, this.#options.world.now, [{ ...ref, text, ifVersion }]))
     const signal = patienceMs === undefined ? undefined : this.#impatience(node, patienceMs)
     const result = await this.#call(node, (subject) => subject.write(op.writes, signal))
     op.end = this.#options.world.now

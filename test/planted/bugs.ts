@@ -199,18 +199,20 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'engine/append-lane.ts',
-        find: 'entries: indexes.map((index) => (items[index] as LaneItem).entry),',
+        find: 'const grouped = groupByPartition(items)',
         replace:
-          'entries: indexes.map((index) => {\n' +
-          '        const { entry } = items[index] as LaneItem\n' +
-          "        return entry.kind === 'write' ? { ...entry, knownEnd: at(partitions, partition).tail.position } : entry\n" +
-          '      }),',
+          'items = items.map(({ partition, entry }) => {\n' +
+          '      const known = at(partitions, partition).tail.position\n' +
+          "      return { partition, entry: entry.kind === 'write' ? { ...entry, knownEnd: known } : entry }\n" +
+          '    })\n' +
+          '    const grouped = groupByPartition(items)',
       },
     ],
   },
   {
     name: 'refusedFrom not kept',
     shape: 'separate',
+    trace: 'a settler that sleeps until the refusal is forgotten',
     patches: [
       {
         file: 'testing/front-partition.ts',
