@@ -61,12 +61,20 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
         (partitions[partition] as FusedPartitionRuntime).reached(position, signal),
       ),
   })
+  let lookedAt = context.clock.monotonic()
   const follow = new BackgroundLoop({
     name: 'following the stream',
     clock: context.clock,
     random: context.random,
     run: async (signal) => {
       await Promise.all(partitions.map((one) => one.catchUp().then(() => one.lander.wake())))
+      if (context.clock.monotonic() - lookedAt >= context.settings.idleLookMs) {
+        lookedAt = context.clock.monotonic()
+        const rows = await context.database.partitions()
+        // A database that went back may have lost the very raise: its generation has to be issued again.
+        const moved = rows.some((row) => row.generation !== partitions[row.partition]?.generation)
+        if (moved) for (const one of partitions) one.distrust()
+      }
       // A store that changed while nobody read or wrote is recovered all the same, or landing would wait for ever.
       if (partitions.some((one) => !one.gate.open)) await recover()
       await context.clock.sleep(context.settings.followMs, signal)

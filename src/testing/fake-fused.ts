@@ -78,6 +78,8 @@ export class FakeFused {
   readonly #histories: StoredEntry[][]
   /** Of a failover: gone from the stream, and lost unless the database turns out to have landed them. */
   readonly #missing: StoredEntry[][]
+  /** Up to where the database had landed a partition when its last generation began. */
+  readonly #landed: number[] = []
   /** Gone for good: no raise found them anywhere. */
   readonly lost: StoredEntry[] = []
   /** Entries that a recovery threw away although the stream still had them. */
@@ -135,8 +137,9 @@ export class FakeFused {
     this.#dumps = []
     this.#server.partitions.forEach((one, partition) => {
       const all = this.#histories[partition] as StoredEntry[]
-      const end = endOf(one)
-      const cut = all.findIndex((stored) => stored.offset > end)
+      // What the database had landed at the last raise counts, whether a stream ever has it again or not.
+      const safe = Math.max(endOf(one), this.#landed[partition] ?? 0)
+      const cut = all.findIndex((stored) => stored.offset > safe)
       if (cut >= 0) this.#missing[partition]?.unshift(...all.splice(cut))
     })
   }
@@ -146,6 +149,7 @@ export class FakeFused {
    * the rest of what is missing is lost.
    */
   raised(partition: number, landed: number, kept: boolean): void {
+    this.#landed[partition] = landed
     const all = this.#histories[partition] as StoredEntry[]
     const missing = (this.#missing[partition] as StoredEntry[]).splice(0)
     all.push(...missing.filter((stored) => stored.offset <= landed))
