@@ -150,6 +150,13 @@ export class Engine {
     return this.#reader.get(partition, refs, limits)
   }
 
+  /** What `get` would answer, at once, where the front is this process's own memory and holds the key. */
+  peek(partition: number, ref: RecordRef): Held | undefined {
+    const { front } = this.shape
+    if (front.peek === undefined || this.#closed || !this.#partition(partition).gate.open) return undefined
+    return front.peek(partition, ref)
+  }
+
   /** From the database alone: possibly older than what was acknowledged. */
   async getStale(partition: number, refs: readonly RecordRef[]): Promise<readonly Held[]> {
     return (await asked(this.context.database.read(partition, refs))).held

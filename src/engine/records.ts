@@ -71,12 +71,19 @@ export class EngineRecords<T> implements Records<T> {
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<RecordOf<T> | undefined> {
-    return (await this.getMany([key], options))[0]
+    const record = await this.getJson(key, options)
+    return record && { key, version: record.version, value: parseJson(record.json) as T }
   }
 
   async getJson(key: string, options: ReadOptions = {}): Promise<JsonRecord | undefined> {
     this.#runtime.checkKey(key)
-    const held = await this.#read(this.#runtime.partitionOf(key), [this.#ref(key)], options)
+    const partition = this.#runtime.partitionOf(key)
+    const ref = this.#ref(key)
+    if (options.atLeast === undefined && options.signal === undefined && options.timeoutMs === undefined) {
+      const held = this.#engine.peek(partition, ref)
+      if (held !== undefined) return jsonRecord(key, held)
+    }
+    const held = await this.#read(partition, [ref], options)
     return jsonRecord(key, held[0])
   }
 

@@ -101,6 +101,11 @@ export interface FrontReads {
   state(partition: number): Promise<FrontSeen>
   read(partition: number, refs: readonly RecordRef[]): Promise<FrontRead>
   /**
+   * Only of a front in this process's own memory, which cannot become another one: what it holds of a key, at once.
+   * A promise for every read would cost more than the read. Undefined = a miss.
+   */
+  peek?(partition: number, ref: RecordRef): Held | undefined
+  /**
    * Offers rows that the database had at `position`. A row is taken only if the front does not hold its key
    * and floor ≤ position ≤ through; the answer is what the front holds afterwards (undefined = not taken).
    * `identity` must match, else nothing is taken.

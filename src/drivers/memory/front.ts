@@ -18,6 +18,7 @@ import type {
   FrontFillRow,
   FrontRead,
   FrontSeen,
+  Held,
 } from '../../ports/front.ts'
 import { Budget } from './budget.ts'
 import { PartitionStore } from './partition-store.ts'
@@ -58,6 +59,10 @@ class MemoryFront implements Front {
   async read(partition: number, refs: readonly RecordRef[]): Promise<FrontRead> {
     const store = this.#store(partition)
     return { seen: store.seen(), held: store.heldAll(refs) }
+  }
+
+  peek(partition: number, ref: RecordRef): Held | undefined {
+    return this.#store(partition).held(ref)
   }
 
   async fill(
