@@ -184,6 +184,9 @@ export class Applier {
     const entries = await tail.after(from, applyEntriesMax, APPLY_BYTES_MAX)
     const last = entries[entries.length - 1]
     if (last === undefined) {
+      // What was read before must be there again: a leader that no longer leads gave less. Ask once more later.
+      if (from.position < tail.position)
+        throw new SpillwayError('unavailable', 'The journal did not give entries that it has; retry.')
       await this.#settleApplied(seen)
       return false
     }
