@@ -72,7 +72,8 @@ export function violationsOf(evidence: Evidence): string[] {
   checkReads(evidence, byText, say)
   checkStores(evidence, say)
   checkLedger(evidence, say)
-  for (const { offset } of evidence.discarded) say('I1', `recovery threw away the entry at ${offset}, which the stream still had`)
+  for (const { offset } of evidence.discarded)
+    say('I1', `recovery threw away the entry at ${offset}, which the stream still had`)
   return found
 }
 
@@ -98,7 +99,11 @@ function describe(op: WriteOp): string {
   return `operation ${op.number} at ${op.process} (${op.writes.map((one) => `${one.collection}/${one.key}=${one.text ?? 'delete'}${one.ifVersion === undefined ? '' : ` if ${one.ifVersion}`}`).join(', ')})`
 }
 
-function appliedAt(truth: Truth, write: { readonly collection: string; readonly key: string }, version: number): WriteFate | undefined {
+function appliedAt(
+  truth: Truth,
+  write: { readonly collection: string; readonly key: string },
+  version: number,
+): WriteFate | undefined {
   return truth.keys.get(nameOf(write))?.find((one) => one.version === version)
 }
 
@@ -110,8 +115,14 @@ function checkWrites({ history, truth, lost }: Evidence, byText: ByText, say: Sa
     else if (outcome.kind === 'receipt') checkReceipt(truth, lost, op, op.writes, outcome.versions, say)
     else if (outcome.kind === 'refused' || outcome.kind === 'rejected') {
       for (const fate of fatesOf(op, byText)) {
-        if (fate.fate === 'applied') say('I4', `${describe(op)} was told ${outcome.code} and yet it counts at ${fate.version}`)
-        else if (outcome.kind === 'refused' && fate.fate === 'refused' && fate.code !== outcome.code && !op.retried) {
+        if (fate.fate === 'applied')
+          say('I4', `${describe(op)} was told ${outcome.code} and yet it counts at ${fate.version}`)
+        else if (
+          outcome.kind === 'refused' &&
+          fate.fate === 'refused' &&
+          fate.code !== outcome.code &&
+          !op.retried
+        ) {
           say('I4', `${describe(op)} was told ${outcome.code}, the journal says ${fate.code}`)
         }
       }
@@ -124,20 +135,36 @@ function checkWrites({ history, truth, lost }: Evidence, byText: ByText, say: Sa
 /** What was told refused must have been refused in journal order: it stands there, and its condition failed. */
 function checkRefusal(truth: Truth, op: WriteOp, byText: ByText, say: Say): void {
   if (truth.judgesAtAppend || op.retried || op.writes.some((write) => write.text === undefined)) return
-  if (!fatesOf(op, byText).some((fate) => fate.fate === 'refused')) say('I5', `${describe(op)} was refused, but the journal never refused it`)
+  if (!fatesOf(op, byText).some((fate) => fate.fate === 'refused'))
+    say('I5', `${describe(op)} was refused, but the journal never refused it`)
 }
 
 function fatesOf(op: WriteOp, byText: ByText): WriteFate[] {
   return op.writes.flatMap((write) => (write.text === undefined ? [] : (byText.get(write.text) ?? [])))
 }
 
-function checkReceipt(truth: Truth, lost: Lost, op: WriteOp, writes: readonly AskedWrite[], versions: readonly number[], say: Say): void {
+function checkReceipt(
+  truth: Truth,
+  lost: Lost,
+  op: WriteOp,
+  writes: readonly AskedWrite[],
+  versions: readonly number[],
+  say: Say,
+): void {
   writes.forEach((write, index) => {
     const version = versions[index]
     if (version === undefined || lost.versions.has(`${nameOf(write)} ${version}`)) return
     const fate = appliedAt(truth, write, version)
-    if (fate === undefined) say('I1', `${describe(op)} was acknowledged at version ${version}, where the journal has no such write that counts`)
-    else if (fate.text !== write.text) say('I1', `${describe(op)} was acknowledged at version ${version}, where the journal has ${fate.text ?? 'a delete'}`)
+    if (fate === undefined)
+      say(
+        'I1',
+        `${describe(op)} was acknowledged at version ${version}, where the journal has no such write that counts`,
+      )
+    else if (fate.text !== write.text)
+      say(
+        'I1',
+        `${describe(op)} was acknowledged at version ${version}, where the journal has ${fate.text ?? 'a delete'}`,
+      )
   })
 }
 
@@ -145,7 +172,11 @@ function checkOnce(history: History, op: WriteOp, byText: ByText, say: Say): voi
   for (const write of op.writes) {
     if (write.text === undefined || history.resolved.has(nameOf(write))) continue
     const applied = (byText.get(write.text) ?? []).filter((fate) => fate.fate === 'applied')
-    if (applied.length > 1) say('I4', `${describe(op)} counts ${applied.length} times, at ${applied.map((one) => one.version).join(' and ')}`)
+    if (applied.length > 1)
+      say(
+        'I4',
+        `${describe(op)} counts ${applied.length} times, at ${applied.map((one) => one.version).join(' and ')}`,
+      )
   }
 }
 
@@ -158,9 +189,14 @@ function checkSettles({ history, truth, lost, healedAt, reaches }: Evidence, byT
     if (outcome === undefined) say('I10', `settling ${describe(of)} never ended`)
     else checkSettled(truth, lost, settle, byText, say)
     const answer = answerOf(settle)
-    if (answer === undefined || settle.of.writes.some((write) => write.text !== undefined && lost.texts.has(write.text))) continue
+    if (
+      answer === undefined ||
+      settle.of.writes.some((write) => write.text !== undefined && lost.texts.has(write.text))
+    )
+      continue
     const before = answers.get(of)
-    if (before !== undefined && before !== answer) say('I4', `${describe(of)} was settled as ${before}, and later as ${answer}`)
+    if (before !== undefined && before !== answer)
+      say('I4', `${describe(of)} was settled as ${before}, and later as ${answer}`)
     answers.set(of, answer)
   }
   for (const settle of last.values()) {
@@ -168,7 +204,10 @@ function checkSettles({ history, truth, lost, healedAt, reaches }: Evidence, byT
     if (settle.outcome?.kind !== 'unknown' || settle.outcome.entry === undefined) continue
     const handle = parseHandle(settle.outcome.entry)
     if (!reaches(handle.partition, handle.knownOffset)) continue
-    say('I4', `${describe(settle.of)} could not be settled although everything works and the journal still has it all`)
+    say(
+      'I4',
+      `${describe(settle.of)} could not be settled although everything works and the journal still has it all`,
+    )
   }
 }
 
@@ -183,7 +222,10 @@ function checkSettled(truth: Truth, lost: Lost, { of, outcome }: SettleOp, byTex
   if (outcome?.kind !== 'void' && outcome?.kind !== 'refused') return
   const applied = fatesOf(of, byText).find((fate) => fate.fate === 'applied')
   if (applied === undefined) return
-  say('I4', `${describe(of)} was settled as ${outcome.kind === 'void' ? 'void' : outcome.code}, and yet it counts at ${applied.version}`)
+  say(
+    'I4',
+    `${describe(of)} was settled as ${outcome.kind === 'void' ? 'void' : outcome.code}, and yet it counts at ${applied.version}`,
+  )
 }
 
 /** Versions that somebody had been shown or promised, per key, in the order of time. */
@@ -209,18 +251,26 @@ function checkReads(evidence: Evidence, byText: ByText, say: Say): void {
       if (got !== undefined && evidence.lost.versions.has(`${name} ${got.version}`)) return
       if (got !== undefined) {
         const fate = truth.keys.get(name)?.find((one) => one.version === got.version)
-        if (fate === undefined) return say('I2', `${read} returned version ${got.version}, which does not count in the journal`)
-        if (fate.text !== got.text) return say('I2', `${read} returned ${got.text} for version ${got.version}, which is ${fate.text ?? 'a delete'}`)
+        if (fate === undefined)
+          return say('I2', `${read} returned version ${got.version}, which does not count in the journal`)
+        if (fate.text !== got.text)
+          return say(
+            'I2',
+            `${read} returned ${got.text} for version ${got.version}, which is ${fate.text ?? 'a delete'}`,
+          )
       }
       const least = leastFor(evidence, op, shown.get(name) ?? [])
       if (least === undefined) return
       if (got !== undefined) {
-        if (got.version < least.version) say('I3', `${read} returned version ${got.version} after ${least.version} was ${least.by}`)
+        if (got.version < least.version)
+          say('I3', `${read} returned version ${got.version} after ${least.version} was ${least.by}`)
         return
       }
       if (evidence.lost.deleted.has(name)) return
       const later = (truth.keys.get(name) ?? []).filter((one) => one.version >= least.version)
-      if (!later.some((one) => one.text === undefined && (starts.get(`${name} ${one.version}`) ?? 0) <= op.end)) {
+      if (
+        !later.some((one) => one.text === undefined && (starts.get(`${name} ${one.version}`) ?? 0) <= op.end)
+      ) {
         say('I3', `${read} found nothing after ${least.version} was ${least.by}, and nobody deleted it`)
       }
     })
@@ -239,7 +289,12 @@ function shownVersions({ history, lost }: Evidence): Map<string, Shown[]> {
     if (op.kind === 'read') {
       op.keys.forEach((key, index) => {
         const version = op.outcome?.[index]?.version
-        if (version !== undefined) add(nameOf({ collection: op.collection, key }), { at: op.end, version, by: `read by ${op.number} at ${op.end.toFixed(0)} ms` })
+        if (version !== undefined)
+          add(nameOf({ collection: op.collection, key }), {
+            at: op.end,
+            version,
+            by: `read by ${op.number} at ${op.end.toFixed(0)} ms`,
+          })
       })
       continue
     }
@@ -248,7 +303,12 @@ function shownVersions({ history, lost }: Evidence): Map<string, Shown[]> {
     const writes = op.kind === 'settle' ? op.of.writes : op.writes
     writes.forEach((write, index) => {
       const version = versions[index]
-      if (version !== undefined) add(nameOf(write), { at: op.end, version, by: `written by ${op.number}, visible at ${op.end.toFixed(0)} ms` })
+      if (version !== undefined)
+        add(nameOf(write), {
+          at: op.end,
+          version,
+          by: `written by ${op.number}, visible at ${op.end.toFixed(0)} ms`,
+        })
     })
   }
   return shown
@@ -257,10 +317,16 @@ function shownVersions({ history, lost }: Evidence): Map<string, Shown[]> {
 function leastFor(evidence: Evidence, op: ReadOp, shown: readonly Shown[]): Shown | undefined {
   const before = op.start - evidence.staleMsAt(op.start)
   let least: Shown | undefined
-  for (const one of shown) if (one.at <= before && (least === undefined || one.version > least.version)) least = one
+  for (const one of shown)
+    if (one.at <= before && (least === undefined || one.version > least.version)) least = one
   const name = nameOf({ collection: op.collection, key: op.keys[0] as string })
   const { atLeast } = op
-  if (atLeast !== undefined && atLeast > (least?.version ?? 0) && !evidence.lost.versions.has(`${name} ${atLeast}`)) least = { at: op.start, version: atLeast, by: 'asked for' }
+  if (
+    atLeast !== undefined &&
+    atLeast > (least?.version ?? 0) &&
+    !evidence.lost.versions.has(`${name} ${atLeast}`)
+  )
+    least = { at: op.start, version: atLeast, by: 'asked for' }
   return least
 }
 
@@ -285,18 +351,32 @@ function checkStores({ truth, database, fronts }: Evidence, say: Say): void {
     const label = name.replace('\n', '/')
     const held = parked !== undefined && parked.version > (row?.version ?? 0) ? parked : row
     const text = held?.value === undefined ? undefined : Buffer.from(held.value.bytes).toString()
-    if (newest.text !== text) say('I1', `${label} is ${text ?? 'absent'} in the database, and ${newest.text ?? 'absent'} in the journal's fold at ${newest.version}`)
-    else if (newest.text !== undefined && held?.version !== newest.version) say('I5', `${label} has version ${held?.version} in the database, ${newest.version} in the fold`)
+    if (newest.text !== text)
+      say(
+        'I1',
+        `${label} is ${text ?? 'absent'} in the database, and ${newest.text ?? 'absent'} in the journal's fold at ${newest.version}`,
+      )
+    else if (newest.text !== undefined && held?.version !== newest.version)
+      say('I5', `${label} has version ${held?.version} in the database, ${newest.version} in the fold`)
     for (const front of fronts) {
       const partition = front.at(newest.partition)
       const known = partition.held({ collection: newest.collection, key: newest.key })
-      if (known === undefined || partition.mark?.position !== truth.partitions[newest.partition]?.end) continue
+      if (known === undefined || partition.mark?.position !== truth.partitions[newest.partition]?.end)
+        continue
       const expected = newest.text === undefined ? 0 : newest.version
-      if (known.version !== expected) say('I5', `${label} has version ${known.version} in the front ${front.identity}, ${expected} in the fold`)
+      if (known.version !== expected)
+        say(
+          'I5',
+          `${label} has version ${known.version} in the front ${front.identity}, ${expected} in the fold`,
+        )
     }
   }
   for (const [name, row] of database.rows) {
-    if (!truth.keys.has(name)) say('I5', `${name.replace('\n', '/')} is in the database at ${row.version}, and no write of the journal made it`)
+    if (!truth.keys.has(name))
+      say(
+        'I5',
+        `${name.replace('\n', '/')} is in the database at ${row.version}, and no write of the journal made it`,
+      )
   }
   checkHistory(truth, database, say)
 }
@@ -312,7 +392,8 @@ function checkHistory(truth: Truth, database: DatabaseState, say: Say): void {
   for (const [name, versions] of truth.keys) {
     if (!database.withHistory.has((versions[0] as WriteFate).collection)) continue
     const have = landed.get(name) ?? []
-    if (new Set(have).size !== have.length) say('I5', `the history of ${name.replace('\n', '/')} has a version twice: ${have.join(', ')}`)
+    if (new Set(have).size !== have.length)
+      say('I5', `the history of ${name.replace('\n', '/')} has a version twice: ${have.join(', ')}`)
     for (const fate of versions) {
       if (have.includes(fate.version) || database.parked.get(name)?.version === fate.version) continue
       // What was not accepted, a frame whole, and was overtaken before it was never lands.
@@ -329,9 +410,11 @@ function checkLedger({ truth, database }: Evidence, say: Say): void {
     if (state === undefined) return
     const { counts } = state
     const expect = (what: string, found: number, expected: number): void => {
-      if (found !== expected) say('I5', `the ledger of partition ${at} says ${what} ${found}, the journal ${expected}`)
+      if (found !== expected)
+        say('I5', `the ledger of partition ${at} says ${what} ${found}, the journal ${expected}`)
     }
-    if (state.mark.position !== partition.end) say('I10', `partition ${at} is landed up to ${state.mark.position} of ${partition.end}`)
+    if (state.mark.position !== partition.end)
+      say('I10', `partition ${at} is landed up to ${state.mark.position} of ${partition.end}`)
     expect('accepted', counts.landed + counts.superseded + counts.refused + counts.parked, partition.accepted)
     expect('refused', counts.refused, partition.refused)
     expect('voided', counts.voided, partition.voided)
@@ -339,7 +422,11 @@ function checkLedger({ truth, database }: Evidence, say: Say): void {
     const parked = [...database.parked.values()].filter((row) => row.partition === at).length
     expect('parked', counts.parked, parked)
     for (const [collection, position] of partition.seals) {
-      if (state.seals.get(collection) !== position) say('I5', `the seal of ${collection} in partition ${at} is ${state.seals.get(collection)} in the database, ${position} in the fold`)
+      if (state.seals.get(collection) !== position)
+        say(
+          'I5',
+          `the seal of ${collection} in partition ${at} is ${state.seals.get(collection)} in the database, ${position} in the fold`,
+        )
     }
   })
 }

@@ -8,7 +8,14 @@ import type { LedgerCounts } from '../model/ledger.ts'
 import { ABSENT, ORIGIN, laterOf } from '../model/position.ts'
 import type { Position, Version } from '../model/position.ts'
 import type { Value } from '../model/value.ts'
-import type { DatabaseRead, LandBatch, LandResult, LandRow, ParkRow, PartitionRow } from '../ports/database.ts'
+import type {
+  DatabaseRead,
+  LandBatch,
+  LandResult,
+  LandRow,
+  ParkRow,
+  PartitionRow,
+} from '../ports/database.ts'
 import type { FoldSnapshot, Held } from '../ports/front.ts'
 import { HELD_ABSENT } from '../ports/front.ts'
 import { nameOf, sameMark } from './front-partition.ts'
@@ -67,7 +74,8 @@ export class DatabaseState {
 
   at(partition: number): PartitionState {
     const found = this.partitions[partition]
-    if (found === undefined) throw new Error(`The simulated database has no partition ${partition} (no generation was begun)`)
+    if (found === undefined)
+      throw new Error(`The simulated database has no partition ${partition} (no generation was begun)`)
     return found
   }
 
@@ -91,12 +99,17 @@ export class DatabaseState {
     }
   }
 
-  beginGeneration(generation: number, marks: readonly Mark[], expected: readonly (Mark | undefined)[]): 'begun' | 'moved' {
+  beginGeneration(
+    generation: number,
+    marks: readonly Mark[],
+    expected: readonly (Mark | undefined)[],
+  ): 'begun' | 'moved' {
     if (this.partitions.some((one) => one.generation >= generation)) return 'moved'
     for (let at = 0; at < marks.length; at += 1) {
       const here = this.partitions[at]?.mark
       const there = expected[at]
-      if (here === undefined ? there !== undefined : there === undefined || !sameMark(here, there)) return 'moved'
+      if (here === undefined ? there !== undefined : there === undefined || !sameMark(here, there))
+        return 'moved'
     }
     marks.forEach((mark, at) => {
       const state = this.partitions[at]
@@ -119,7 +132,10 @@ export class DatabaseState {
   }
 
   read(partition: number, refs: readonly RecordRef[]): DatabaseRead {
-    return { position: this.partitions[partition]?.mark.position ?? ORIGIN, held: refs.map((ref) => this.newest(ref)) }
+    return {
+      position: this.partitions[partition]?.mark.position ?? ORIGIN,
+      held: refs.map((ref) => this.newest(ref)),
+    }
   }
 
   tableHeld(ref: RecordRef): Held {
@@ -145,7 +161,8 @@ export class DatabaseState {
       return cause === undefined ? [] : [{ ref: { collection, key }, version, cause }]
     })
     if (rejects.length > 0) return { kind: 'rejects', rejects: uniqueRejects(rejects) }
-    if (this.parked.size + batch.park.length > bounds.parkedMax) return { kind: 'parked-full', bound: `parkedMax ${bounds.parkedMax}` }
+    if (this.parked.size + batch.park.length > bounds.parkedMax)
+      return { kind: 'parked-full', bound: `parkedMax ${bounds.parkedMax}` }
     invariant(batch.to.position >= at.mark.position, 'A landing goes back')
     const newer: RecordRef[] = []
     let cleared = 0
@@ -162,7 +179,8 @@ export class DatabaseState {
     at.counts = { ...counts, superseded: counts.superseded + cleared, parked: counts.parked - cleared }
     at.mark = batch.to
     for (const [id, position] of batch.voids) if (!at.voids.has(id)) at.voids.set(id, position)
-    for (const [id, position] of at.voids) if (batch.to.position - position > bounds.ageMax) at.voids.delete(id)
+    for (const [id, position] of at.voids)
+      if (batch.to.position - position > bounds.ageMax) at.voids.delete(id)
     for (const [name, position] of batch.seals) if (!at.seals.has(name)) at.seals.set(name, position)
     for (const position of batch.refused) at.refused.add(position)
     return { kind: 'landed', cleared, newer }
@@ -172,7 +190,13 @@ export class DatabaseState {
     const name = nameOf(row)
     if ((this.rows.get(name)?.version ?? ABSENT) >= row.version) return false
     if (row.value === undefined) this.rows.delete(name)
-    else this.rows.set(name, { collection: row.collection, key: row.key, version: row.version, value: row.value })
+    else
+      this.rows.set(name, {
+        collection: row.collection,
+        key: row.key,
+        version: row.version,
+        value: row.value,
+      })
     return true
   }
 
@@ -203,10 +227,13 @@ export class DatabaseState {
     if (causes.some((cause) => cause !== undefined)) {
       // One transaction: where one is not accepted, none lands, and each tells its own reason.
       for (const parked of mine) {
-        if (parked !== undefined) this.parked.set(nameOf(parked), { ...parked, attempts: parked.attempts + 1 })
+        if (parked !== undefined)
+          this.parked.set(nameOf(parked), { ...parked, attempts: parked.attempts + 1 })
       }
       return mine.map((parked, index) =>
-        parked === undefined ? 'gone' : { rejected: causes[index] ?? 'another write of its frame is not accepted' },
+        parked === undefined
+          ? 'gone'
+          : { rejected: causes[index] ?? 'another write of its frame is not accepted' },
       )
     }
     const at = this.at(partition)
@@ -215,7 +242,12 @@ export class DatabaseState {
       this.parked.delete(nameOf(parked))
       const landed = this.#upsert(parked)
       if (this.withHistory.has(parked.collection)) {
-        this.history.push({ collection: parked.collection, key: parked.key, version: parked.version, value: parked.value })
+        this.history.push({
+          collection: parked.collection,
+          key: parked.key,
+          version: parked.version,
+          value: parked.value,
+        })
       }
       at.counts = addLedger(at.counts, { ...EMPTY_LEDGER, parked: -1, [landed ? 'landed' : 'superseded']: 1 })
       return landed ? 'landed' : 'superseded'
@@ -223,6 +255,8 @@ export class DatabaseState {
   }
 }
 
-function uniqueRejects<T extends { readonly ref: RecordRef; readonly version: Version }>(rejects: readonly T[]): T[] {
+function uniqueRejects<T extends { readonly ref: RecordRef; readonly version: Version }>(
+  rejects: readonly T[],
+): T[] {
   return [...new Map(rejects.map((one) => [`${nameOf(one.ref)} ${one.version}`, one])).values()]
 }

@@ -82,7 +82,13 @@ export class FakeDatabase {
   /** The port as one process sees it. */
   connect(process: SimProcess): Database {
     const { board, ageMax = AGE_MAX, sameHost = false, parkedMax = PARKED_MAX } = this.#options
-    const link = new Link({ process, store: 'database', weather: () => this.weatherOf.get(process) ?? this.weather, board, sameHost })
+    const link = new Link({
+      process,
+      store: 'database',
+      weather: () => this.weatherOf.get(process) ?? this.weather,
+      board,
+      sameHost,
+    })
     const judge = (row: LandRow): string | undefined => this.#judge(row)
     return {
       prepare: (tables) =>
@@ -94,7 +100,8 @@ export class FakeDatabase {
         link.call(`beginGeneration ${generation}`, 'recover', () => {
           const before = this.state.partitions.map((one) => one.mark.position)
           const begun = this.state.beginGeneration(generation, marks, expected)
-          if (begun === 'begun') marks.forEach((mark, at) => this.onBegun(at, before[at] ?? 0, mark.position === before[at]))
+          if (begun === 'begun')
+            marks.forEach((mark, at) => this.onBegun(at, before[at] ?? 0, mark.position === before[at]))
           this.#noteHighest()
           return begun
         }),
@@ -112,22 +119,35 @@ export class FakeDatabase {
         list: ({ collection, after, limit }) =>
           link.call('parked.list', 'read', () => {
             const rows = [...this.state.parked]
-              .filter(([name, row]) => (collection === undefined || row.collection === collection) && (after === undefined || name > after))
+              .filter(
+                ([name, row]) =>
+                  (collection === undefined || row.collection === collection) &&
+                  (after === undefined || name > after),
+              )
               .sort(([a], [b]) => (a < b ? -1 : 1))
             const items = rows.slice(0, limit)
-            return { items: items.map(([, row]) => itemOf(row)), next: rows.length > limit ? items.at(-1)?.[0] : undefined }
+            return {
+              items: items.map(([, row]) => itemOf(row)),
+              next: rows.length > limit ? items.at(-1)?.[0] : undefined,
+            }
           }),
         get: (ref) =>
           link.call('parked.get', 'read', () => {
             const row = this.state.parked.get(nameOf(ref))
-            return row === undefined ? undefined : { ...itemOf(row), value: row.value, table: this.state.tableHeld(ref) }
+            return row === undefined
+              ? undefined
+              : { ...itemOf(row), value: row.value, table: this.state.tableHeld(ref) }
           }),
-        retry: (partition, rows) => link.call('parked.retry', 'land', () => this.state.retry(partition, rows, judge)),
+        retry: (partition, rows) =>
+          link.call('parked.retry', 'land', () => this.state.retry(partition, rows, judge)),
       },
       scan: (collection, after, limit) =>
         link.call('scan', 'read', () => {
           const rows = [...this.state.rows.values()]
-            .filter((row) => row.collection === collection && (after === undefined || compareBytes(row.key, after) > 0))
+            .filter(
+              (row) =>
+                row.collection === collection && (after === undefined || compareBytes(row.key, after) > 0),
+            )
             .sort((a, b) => compareBytes(a.key, b.key))
           const found = rows.slice(0, limit)
           return {
@@ -136,7 +156,9 @@ export class FakeDatabase {
           }
         }),
       collections: () =>
-        link.call('collections', 'read', () => [...new Set([...this.state.rows.values()].map((row) => row.collection))].sort()),
+        link.call('collections', 'read', () =>
+          [...new Set([...this.state.rows.values()].map((row) => row.collection))].sort(),
+        ),
       close: () => Promise.resolve(),
     }
   }

@@ -45,7 +45,9 @@ export class FrontServer {
     }
     const { verdicts, missing } = at.apply(request)
     const seen = at.seen(this.identity)
-    return missing.length === 0 ? { kind: 'applied', seen, verdicts } : { kind: 'needs-fill', seen, verdicts, missing }
+    return missing.length === 0
+      ? { kind: 'applied', seen, verdicts }
+      : { kind: 'needs-fill', seen, verdicts, missing }
   }
 
   copyPartitions(): FrontPartition[] {
@@ -112,14 +114,20 @@ export class FakeFront {
 
   /** Emptied: by a restart without a dump (another identity), or by a flush (the same one). */
   lose(identity: 'same' | 'other'): void {
-    const empty = Array.from({ length: this.#options.partitions }, () => new FrontPartition(this.#options.ageMax ?? AGE_MAX))
+    const empty = Array.from(
+      { length: this.#options.partitions },
+      () => new FrontPartition(this.#options.ageMax ?? AGE_MAX),
+    )
     this.#replace(identity === 'same' ? this.#server.identity : this.#nextIdentity(), empty)
   }
 
   /** Back to a dump, as after the promotion of a replica that lagged. */
   goBack(): void {
     const dump = this.#dumps.length === 0 ? undefined : this.#options.world.pick(this.#dumps)
-    this.#replace(this.#nextIdentity(), (dump ?? []).map((one) => one.copy()))
+    this.#replace(
+      this.#nextIdentity(),
+      (dump ?? []).map((one) => one.copy()),
+    )
   }
 
   /** The promotion of a replica that had everything. */
@@ -142,7 +150,8 @@ export class FakeFront {
   }
 
   #replace(identity: string, partitions: FrontPartition[]): void {
-    while (partitions.length < this.#options.partitions) partitions.push(new FrontPartition(this.#options.ageMax ?? AGE_MAX))
+    while (partitions.length < this.#options.partitions)
+      partitions.push(new FrontPartition(this.#options.ageMax ?? AGE_MAX))
     this.#server = new FrontServer(identity, partitions)
   }
 
@@ -150,7 +159,12 @@ export class FakeFront {
   connect(process: SimProcess): Front {
     const { world, board, shared } = this.#options
     const eagerness = this.#options.releaseEagerness ?? 0.3
-    const link = new Link({ process, store: 'front', weather: () => this.weatherOf.get(process) ?? this.weather, board })
+    const link = new Link({
+      process,
+      store: 'front',
+      weather: () => this.weatherOf.get(process) ?? this.weather,
+      board,
+    })
     // What one process has for itself answers at once: there is nothing between it and its memory.
     const call: Link['call'] = shared ? (verb, step, effect) => link.call(verb, step, effect) : local
     const server = (): FrontServer => this.serverOf(process)

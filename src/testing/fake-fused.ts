@@ -7,7 +7,15 @@
  */
 import { SpillwayError } from '../errors.ts'
 import type { ControlEntry, PlacedEntry, StoredEntry, WriteEntry } from '../model/entry.ts'
-import { AGE_MAX, advanceControl, isConditional, judgeConditions, judgeControl, markAfter, place } from '../model/fold.ts'
+import {
+  AGE_MAX,
+  advanceControl,
+  isConditional,
+  judgeConditions,
+  judgeControl,
+  markAfter,
+  place,
+} from '../model/fold.ts'
 import { ABSENT } from '../model/position.ts'
 import type { FoldSnapshot, FrontReads, FrontSeen } from '../ports/front.ts'
 import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
@@ -212,9 +220,15 @@ export class FakeFused {
     return { kind: 'applied', first: placed.first, last: placed.last }
   }
 
-  #write(partition: number, identity: string, generation: number, entries: readonly WriteEntry[]): FusedWriteResult {
+  #write(
+    partition: number,
+    identity: string,
+    generation: number,
+    entries: readonly WriteEntry[],
+  ): FusedWriteResult {
     if (this.#fenced(partition, identity, generation)) return { kind: 'fenced', seen: this.#seen(partition) }
-    if (this.full) throw new SpillwayError('overloaded', 'The simulated stream is full: nothing was appended.')
+    if (this.full)
+      throw new SpillwayError('overloaded', 'The simulated stream is full: nothing was appended.')
     const verdicts = entries.map((entry) => this.#writeOne(partition, entry))
     return { kind: 'written', seen: this.#seen(partition), verdicts }
   }
@@ -247,12 +261,14 @@ export class FakeFused {
       read: (partition, after, limits) =>
         link.call('read', 'land', () => {
           const { log, trimmedThrough } = this.#at(partition)
-          if (after < trimmedThrough) throw new SpillwayError('journal-mismatch', `Entries after ${after} were trimmed away.`)
+          if (after < trimmedThrough)
+            throw new SpillwayError('journal-mismatch', `Entries after ${after} were trimmed away.`)
           const rest = log.filter((stored) => stored.offset > after)
           const entries = rest.slice(0, limits.entriesMax)
           return { entries, atEnd: entries.length === rest.length }
         }),
-      at: (partition, offset) => link.call('at', 'recover', () => this.#at(partition).log.find((stored) => stored.offset === offset)),
+      at: (partition, offset) =>
+        link.call('at', 'recover', () => this.#at(partition).log.find((stored) => stored.offset === offset)),
       trim: (partition, offset) =>
         link.call('trim', 'trim', () => {
           const at = this.#at(partition)
@@ -267,7 +283,12 @@ export class FakeFused {
   /** The port as one process sees it. */
   connect(process: SimProcess): FusedFront {
     const { world, board, partitions, releaseEagerness = 0.3 } = this.#options
-    const link = new Link({ process, store: 'fused', weather: () => this.weatherOf.get(process) ?? this.weather, board })
+    const link = new Link({
+      process,
+      store: 'fused',
+      weather: () => this.weatherOf.get(process) ?? this.weather,
+      board,
+    })
     const front: FrontReads = frontVerbs({
       world,
       shared: true,
@@ -285,7 +306,8 @@ export class FakeFused {
         link.call('write', 'append', () => this.#write(partition, identity, generation, entries)),
       control: (partition, identity, generation, entry) =>
         link.call('control', entry.kind === 'void' ? 'settle' : 'append', () => {
-          if (this.#fenced(partition, identity, generation)) return { kind: 'fenced', seen: this.#seen(partition) }
+          if (this.#fenced(partition, identity, generation))
+            return { kind: 'fenced', seen: this.#seen(partition) }
           const placed = this.#next(partition, entry)
           this.#append(partition, placed)
           return { kind: 'written', seen: this.#seen(partition), placed }

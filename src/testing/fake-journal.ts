@@ -10,7 +10,13 @@
  */
 import { SpillwayError } from '../errors.ts'
 import type { Entry, StoredEntry } from '../model/entry.ts'
-import type { Journal, JournalAppend, JournalAppended, JournalPartitionInfo, JournalRead } from '../ports/journal.ts'
+import type {
+  Journal,
+  JournalAppend,
+  JournalAppended,
+  JournalPartitionInfo,
+  JournalRead,
+} from '../ports/journal.ts'
 import { FAIR_JOURNAL, Link } from './link.ts'
 import type { Weather } from './link.ts'
 import type { SimProcess } from './process.ts'
@@ -61,7 +67,11 @@ export class FakeJournal {
 
   /** From now on, and until `undefined` is given, this process sees nothing newer than what is there now. */
   setStale(process: SimProcess, stale: boolean): void {
-    if (stale) this.#staleEnds.set(process, this.#lanes.map((lane) => lane.end))
+    if (stale)
+      this.#staleEnds.set(
+        process,
+        this.#lanes.map((lane) => lane.end),
+      )
     else this.#staleEnds.delete(process)
   }
 
@@ -84,8 +94,12 @@ export class FakeJournal {
 
   #appendAll(appends: readonly JournalAppend[]): JournalAppended[] {
     const writes = appends.some((one) => one.entries.some((entry) => entry.kind === 'write'))
-    if (this.full && writes) throw new SpillwayError('overloaded', 'The simulated journal is full: nothing was appended.')
-    return appends.map((one) => ({ partition: one.partition, offsets: this.#append(one.partition, one.entries) }))
+    if (this.full && writes)
+      throw new SpillwayError('overloaded', 'The simulated journal is full: nothing was appended.')
+    return appends.map((one) => ({
+      partition: one.partition,
+      offsets: this.#append(one.partition, one.entries),
+    }))
   }
 
   /** A batch whose answer got lost may have been cut in two; the second part comes later, or never. */
@@ -114,7 +128,10 @@ export class FakeJournal {
   #read(process: SimProcess, partition: number, after: number, limits: ReadLimits): JournalRead {
     const lane = this.#lane(partition)
     if (after < lane.trimmedThrough) {
-      throw new SpillwayError('journal-mismatch', `Entries after ${after} of partition ${partition} were trimmed away.`)
+      throw new SpillwayError(
+        'journal-mismatch',
+        `Entries after ${after} of partition ${partition} were trimmed away.`,
+      )
     }
     const end = this.#staleEnds.get(process)?.[partition] ?? lane.end
     const entries: StoredEntry[] = []
@@ -147,7 +164,14 @@ export class FakeJournal {
   /** The port as one process sees it. */
   connect(process: SimProcess): Journal {
     const { world, board, exclusive, partitions } = this.#options
-    const link = new Link({ process, store: 'journal', weather: () => this.weatherOf.get(process) ?? this.weather, board, ordered: exclusive, sameHost: exclusive })
+    const link = new Link({
+      process,
+      store: 'journal',
+      weather: () => this.weatherOf.get(process) ?? this.weather,
+      board,
+      ordered: exclusive,
+      sameHost: exclusive,
+    })
     let closed = false
     return {
       partitions,

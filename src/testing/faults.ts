@@ -52,7 +52,12 @@ interface Weathered {
   readonly weatherOf: Map<SimProcess, Weather>
 }
 
-function weather(store: Weathered | undefined, { world }: Stage, change: Weather, ms: readonly [number, number]): void {
+function weather(
+  store: Weathered | undefined,
+  { world }: Stage,
+  change: Weather,
+  ms: readonly [number, number],
+): void {
   if (store === undefined) return
   store.weather = change
   world.schedule(world.between(...ms), () => {
@@ -104,7 +109,10 @@ export const FAULTS = {
     },
   },
   'journal away': { shapes: JOURNALED, strike: (stage) => weather(stage.journal, stage, AWAY, [50, 1_500]) },
-  'journal storm': { shapes: JOURNALED, strike: (stage) => weather(stage.journal, stage, STORM, [100, 2_000]) },
+  'journal storm': {
+    shapes: JOURNALED,
+    strike: (stage) => weather(stage.journal, stage, STORM, [100, 2_000]),
+  },
   'journal slow': { shapes: JOURNALED, strike: (stage) => weather(stage.journal, stage, SLOW, [100, 1_000]) },
   'journal full': { shapes: JOURNALED, strike: (stage) => full(stage.journal, stage) },
   'journal stale': {
@@ -164,7 +172,10 @@ export const FAULTS = {
   'database away': { shapes: ALL, strike: (stage) => weather(stage.database, stage, AWAY, [50, 3_000]) },
   'database storm': { shapes: ALL, strike: (stage) => weather(stage.database, stage, STORM, [100, 2_000]) },
   'database slow': { shapes: ALL, strike: (stage) => weather(stage.database, stage, SLOW, [100, 1_500]) },
-  'database cut off': { shapes: ['fused', 'separate'], strike: (stage, flight) => cutOff(stage.database, stage, flight) },
+  'database cut off': {
+    shapes: ['fused', 'separate'],
+    strike: (stage, flight) => cutOff(stage.database, stage, flight),
+  },
   'database back': { shapes: ALL, strike: (stage) => void stage.database.goBack(stage.backMax) },
 } as const satisfies Record<string, Fault>
 
@@ -174,12 +185,16 @@ const AMBUSH_MS = 600
 export type FaultName = keyof typeof FAULTS
 
 export function faultsOf(shape: Shape): FaultName[] {
-  return (Object.keys(FAULTS) as FaultName[]).filter((name) => (FAULTS[name].shapes as readonly Shape[]).includes(shape))
+  return (Object.keys(FAULTS) as FaultName[]).filter((name) =>
+    (FAULTS[name].shapes as readonly Shape[]).includes(shape),
+  )
 }
 
 /** Strikes now, and writes down which steps were under way. */
 export function strike(stage: Stage, name: FaultName, flight: Flight | undefined): void {
-  stage.world.note(`fault: ${name}${flight === undefined ? '' : ` during ${flight.step} of ${flight.process.name}`}`)
+  stage.world.note(
+    `fault: ${name}${flight === undefined ? '' : ` during ${flight.step} of ${flight.process.name}`}`,
+  )
   stage.board.record(name)
   const fault: Fault = FAULTS[name]
   fault.strike(stage, flight)

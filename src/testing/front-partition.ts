@@ -5,7 +5,15 @@
  */
 import { invariant } from '../errors.ts'
 import type { Mark, PlacedEntry, RecordRef, WriteEntry } from '../model/entry.ts'
-import { advanceControl, copyControlState, isConditional, judgeConditions, judgeControl, markAfter, newControlState } from '../model/fold.ts'
+import {
+  advanceControl,
+  copyControlState,
+  isConditional,
+  judgeConditions,
+  judgeControl,
+  markAfter,
+  newControlState,
+} from '../model/fold.ts'
 import type { ControlState, Verdict } from '../model/fold.ts'
 import { ABSENT, ORIGIN, laterOf, plus } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
@@ -22,7 +30,9 @@ interface Row {
 }
 
 export function sameMark(a: Mark, b: Mark): boolean {
-  return a.position === b.position && a.offset === b.offset && a.digest === b.digest && a.journal === b.journal
+  return (
+    a.position === b.position && a.offset === b.offset && a.digest === b.digest && a.journal === b.journal
+  )
 }
 
 export function nameOf(ref: RecordRef): string {
@@ -64,7 +74,12 @@ export class FrontPartition {
     this.mark = fold.mark
     this.floor = fold.mark.position
     this.refusedFrom = fold.refusedFrom
-    this.control = { through: fold.mark.position, voids: new Map(fold.voids), seals: new Map(fold.seals), ageMax: this.ageMax }
+    this.control = {
+      through: fold.mark.position,
+      voids: new Map(fold.voids),
+      seals: new Map(fold.seals),
+      ageMax: this.ageMax,
+    }
     this.refusedSet = new Set(fold.refused)
     this.rows = new Map()
   }
@@ -94,7 +109,10 @@ export class FrontPartition {
   }
 
   /** Applies until a condition needs a key that is not held. The caller has compared `from`. */
-  apply(request: ApplyRequest): { readonly verdicts: (Verdict | undefined)[]; readonly missing: RecordRef[] } {
+  apply(request: ApplyRequest): {
+    readonly verdicts: (Verdict | undefined)[]
+    readonly missing: RecordRef[]
+  } {
     const verdicts: (Verdict | undefined)[] = []
     for (const placed of request.entries) {
       const missing = this.#applyOne(request.to.journal, placed, request.drop, verdicts)
@@ -107,7 +125,12 @@ export class FrontPartition {
     return { verdicts, missing: [] }
   }
 
-  #applyOne(journal: string, placed: PlacedEntry, drop: DropUpTo | undefined, verdicts: (Verdict | undefined)[]): RecordRef[] {
+  #applyOne(
+    journal: string,
+    placed: PlacedEntry,
+    drop: DropUpTo | undefined,
+    verdicts: (Verdict | undefined)[],
+  ): RecordRef[] {
     const { entry } = placed
     let verdict: Verdict | undefined
     if (entry.kind === 'write' && drop !== undefined && placed.last <= drop.position) {
@@ -146,7 +169,13 @@ export class FrontPartition {
       const at = plus(placed.first, index)
       const name = nameOf(write)
       const held: Held = write.value === undefined ? HELD_ABSENT : { version: at, value: write.value }
-      this.rows.set(name, { collection: write.collection, key: write.key, held, at, holdUntil: this.rows.get(name)?.holdUntil ?? 0 })
+      this.rows.set(name, {
+        collection: write.collection,
+        key: write.key,
+        held,
+        at,
+        holdUntil: this.rows.get(name)?.holdUntil ?? 0,
+      })
     })
   }
 

@@ -59,7 +59,10 @@ export function frontVerbs(options: FrontVerbsOptions): FrontReads {
         return { seen: state.seen(identity()), refused: positions.map((one) => state.refusedSet.has(one)) }
       }),
     snapshot: (partition) =>
-      call('snapshot', 'recover', () => ({ seen: at(partition).seen(identity()), fold: at(partition).snapshot() })),
+      call('snapshot', 'recover', () => ({
+        seen: at(partition).seen(identity()),
+        fold: at(partition).snapshot(),
+      })),
     forgetRefused: (partition, of, upTo) =>
       call('forgetRefused', 'trim', () => {
         if (of === identity()) at(partition).forgetRefused(upTo)

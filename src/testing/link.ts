@@ -24,14 +24,56 @@ export interface Weather {
 }
 
 /** A bad day in the life of a wire, now and then, without any fault. */
-export const FAIR: Weather = { latencyMs: [0.2, 2], slow: 0.01, lostReply: 0.002, lostRequest: 0.002, late: 0.002, refused: 0.002 }
+export const FAIR: Weather = {
+  latencyMs: [0.2, 2],
+  slow: 0.01,
+  lostReply: 0.002,
+  lostRequest: 0.002,
+  late: 0.002,
+  refused: 0.002,
+}
 /** Late and lost appends are what settling is for: they come often enough to be seen in every run. */
 export const FAIR_JOURNAL: Weather = { ...FAIR, lostReply: 0.01, late: 0.015 }
-export const CALM: Weather = { latencyMs: [0.2, 2], slow: 0, lostReply: 0, lostRequest: 0, late: 0, refused: 0 }
-export const STORM: Weather = { latencyMs: [0.5, 40], slow: 0.1, lostReply: 0.15, lostRequest: 0.1, late: 0.1, refused: 0.1 }
-export const AWAY: Weather = { latencyMs: [0.5, 5], slow: 0, lostReply: 0, lostRequest: 0.3, late: 0, refused: 0.7 }
-export const CUT: Weather = { latencyMs: [0.5, 5], slow: 0, lostReply: 0, lostRequest: 0.1, late: 0, refused: 0.9 }
-export const SLOW: Weather = { latencyMs: [20, 600], slow: 0.3, lostReply: 0, lostRequest: 0, late: 0, refused: 0 }
+export const CALM: Weather = {
+  latencyMs: [0.2, 2],
+  slow: 0,
+  lostReply: 0,
+  lostRequest: 0,
+  late: 0,
+  refused: 0,
+}
+export const STORM: Weather = {
+  latencyMs: [0.5, 40],
+  slow: 0.1,
+  lostReply: 0.15,
+  lostRequest: 0.1,
+  late: 0.1,
+  refused: 0.1,
+}
+export const AWAY: Weather = {
+  latencyMs: [0.5, 5],
+  slow: 0,
+  lostReply: 0,
+  lostRequest: 0.3,
+  late: 0,
+  refused: 0.7,
+}
+export const CUT: Weather = {
+  latencyMs: [0.5, 5],
+  slow: 0,
+  lostReply: 0,
+  lostRequest: 0.1,
+  late: 0,
+  refused: 0.9,
+}
+export const SLOW: Weather = {
+  latencyMs: [20, 600],
+  slow: 0.3,
+  lostReply: 0,
+  lostRequest: 0,
+  late: 0,
+  refused: 0,
+}
 
 const SLOW_MS: readonly [number, number] = [50, 900]
 /** How long a driver waits for an answer before it calls the outcome unknown. */
@@ -85,7 +127,8 @@ export class Link {
       }
       const unknown = (): void => reject(unknownError(name))
       const travel = (): number =>
-        world.between(...weather.latencyMs) + (weather.slow > 0 && world.chance(weather.slow) ? world.between(...SLOW_MS) : 0)
+        world.between(...weather.latencyMs) +
+        (weather.slow > 0 && world.chance(weather.slow) ? world.between(...SLOW_MS) : 0)
       const reach = (ms: number, run: () => void): void => {
         let at = world.now + ms
         if (this.#ordered) {
@@ -98,7 +141,9 @@ export class Link {
       let edge = weather.refused
       if (fate < edge) {
         world.note(`${name} refused`)
-        answer(travel(), () => reject(new SpillwayError('unavailable', `The simulated ${this.#store} does not answer.`)))
+        answer(travel(), () =>
+          reject(new SpillwayError('unavailable', `The simulated ${this.#store} does not answer.`)),
+        )
         return
       }
       edge += weather.lostRequest
@@ -127,7 +172,9 @@ export class Link {
           return
         }
         const outcome = attempt(effect)
-        world.note(`${name} ${outcome.ok ? 'ok' : outcome.error instanceof SpillwayError ? outcome.error.code : 'threw'}${replyLost ? ', reply lost' : ''}`)
+        world.note(
+          `${name} ${outcome.ok ? 'ok' : outcome.error instanceof SpillwayError ? outcome.error.code : 'threw'}${replyLost ? ', reply lost' : ''}`,
+        )
         this.#board.takeEffect(flight)
         if (replyLost) answer(world.between(...DRIVER_DEADLINE_MS), unknown)
         else answer(travel(), () => (outcome.ok ? resolve(outcome.value) : reject(outcome.error as Error)))

@@ -91,7 +91,9 @@ export async function openSimulated(stores: SimStores, process: SimProcess): Pro
     random: process.random,
     settings: plan.settings,
     report: ({ name, partition, detail, error }) => {
-      world.note(`${process.name} event ${name} ${partition ?? ''} ${detail ?? ''} ${error === undefined ? '' : String(error)}`)
+      world.note(
+        `${process.name} event ${name} ${partition ?? ''} ${detail ?? ''} ${error === undefined ? '' : String(error)}`,
+      )
     },
     hasHistory: (collection) => collection === WITH_HISTORY,
   })

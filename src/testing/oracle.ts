@@ -46,7 +46,11 @@ export interface PartitionTruth {
   readonly seals: ReadonlyMap<string, number>
 }
 
-export function truthOf(journals: readonly (readonly StoredEntry[])[], ageMax: number, judgesAtAppend = false): Truth {
+export function truthOf(
+  journals: readonly (readonly StoredEntry[])[],
+  ageMax: number,
+  judgesAtAppend = false,
+): Truth {
   const writes: WriteFate[] = []
   const keys = new Map<string, WriteFate[]>()
   const entries = new Map<string, WriteFate[]>()
@@ -64,7 +68,12 @@ export function truthOf(journals: readonly (readonly StoredEntry[])[], ageMax: n
   return { writes, keys, entries, partitions, judgesAtAppend }
 }
 
-function foldPartition(journal: readonly StoredEntry[], partition: number, ageMax: number, writes: WriteFate[]): PartitionTruth {
+function foldPartition(
+  journal: readonly StoredEntry[],
+  partition: number,
+  ageMax: number,
+  writes: WriteFate[],
+): PartitionTruth {
   let end = 0
   let voided = 0
   let refused = 0
@@ -106,7 +115,8 @@ function foldPartition(journal: readonly StoredEntry[], partition: number, ageMa
     if (voids.has(entry.id) || stale) return ['void', undefined]
     if (entry.writes.some((write) => seals.has(write.collection))) return ['refused', 'sealed']
     const failed = entry.writes.some(
-      ({ collection, key, ifVersion }) => ifVersion !== undefined && (versions.get(`${collection}\n${key}`) ?? 0) !== ifVersion,
+      ({ collection, key, ifVersion }) =>
+        ifVersion !== undefined && (versions.get(`${collection}\n${key}`) ?? 0) !== ifVersion,
     )
     return failed ? ['refused', 'version-mismatch'] : ['applied', undefined]
   }

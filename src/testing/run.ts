@@ -167,8 +167,16 @@ export class Run {
 function outcomesOf(history: History): Map<string, number> {
   const counts = new Map<string, number>()
   for (const op of history.ops) {
-    const outcome = op.kind === 'read' ? (op.outcome === undefined ? (op.code ?? 'lost') : 'ok') : (op.outcome?.kind ?? 'open')
-    const code = op.kind !== 'read' && (op.outcome?.kind === 'refused' || op.outcome?.kind === 'rejected') ? ` ${op.outcome.code}` : ''
+    const outcome =
+      op.kind === 'read'
+        ? op.outcome === undefined
+          ? (op.code ?? 'lost')
+          : 'ok'
+        : (op.outcome?.kind ?? 'open')
+    const code =
+      op.kind !== 'read' && (op.outcome?.kind === 'refused' || op.outcome?.kind === 'rejected')
+        ? ` ${op.outcome.code}`
+        : ''
     const name = `${op.kind} ${outcome}${code}`
     counts.set(name, (counts.get(name) ?? 0) + 1)
   }

@@ -8,7 +8,18 @@
 import type { SimProcess } from './process.ts'
 import type { World } from './world.ts'
 
-export const STEPS = ['admit', 'append', 'apply', 'fill', 'read', 'land', 'trim', 'recover', 'settle', 'gate'] as const
+export const STEPS = [
+  'admit',
+  'append',
+  'apply',
+  'fill',
+  'read',
+  'land',
+  'trim',
+  'recover',
+  'settle',
+  'gate',
+] as const
 export type Step = (typeof STEPS)[number]
 
 export interface Flight {

@@ -55,11 +55,16 @@ export class Subject {
 
   /** In the order of the keys; those of one partition with one call. */
   async get(collection: string, keys: readonly string[], atLeast: number | undefined): Promise<TextRecord[]> {
-    const limits = { timeoutMs: this.engine.context.settings.waitMs, atLeast: atLeast as Position | undefined }
+    const limits = {
+      timeoutMs: this.engine.context.settings.waitMs,
+      atLeast: atLeast as Position | undefined,
+    }
     const records = new Map<string, TextRecord>()
     await Promise.all(
       [...new Set(keys.map(partitionOfKey))].map(async (partition) => {
-        const refs = keys.filter((key) => partitionOfKey(key) === partition).map((key) => ({ collection, key }))
+        const refs = keys
+          .filter((key) => partitionOfKey(key) === partition)
+          .map((key) => ({ collection, key }))
         const held = await this.engine.get(partition, refs, limits)
         held.forEach((one, index) => records.set((refs[index] as RecordRef).key, textOf(one)))
       }),
@@ -95,8 +100,13 @@ export class Subject {
   /** Lands a parked write now, with its frame. */
   async retry(item: ParkedItem): Promise<void> {
     const { items } = await orUnavailable(this.#database.parked.list({ limit: 1_000 }))
-    const frame = items.filter((one) => one.partition === item.partition && one.frame !== undefined && one.frame === item.frame)
-    const rows = (frame.length > 0 ? frame : [item]).map(({ collection, key, version }) => ({ ref: { collection, key }, version }))
+    const frame = items.filter(
+      (one) => one.partition === item.partition && one.frame !== undefined && one.frame === item.frame,
+    )
+    const rows = (frame.length > 0 ? frame : [item]).map(({ collection, key, version }) => ({
+      ref: { collection, key },
+      version,
+    }))
     await orUnavailable(this.#database.parked.retry(item.partition, rows))
   }
 
@@ -119,7 +129,9 @@ async function orUnavailable<T>(call: Promise<T>): Promise<T> {
   try {
     return await call
   } catch (error) {
-    throw isSpillwayError(error) ? error : new SpillwayError('unavailable', 'The database does not answer.', { cause: error })
+    throw isSpillwayError(error)
+      ? error
+      : new SpillwayError('unavailable', 'The database does not answer.', { cause: error })
   }
 }
 

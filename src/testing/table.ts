@@ -36,9 +36,9 @@ export class FaultTable {
 
   empty(): string[] {
     return faultsOf(this.shape).flatMap((fault) =>
-      STEPS.filter((step) => isPossible(this.shape, fault, step) && !this.#cells.has(`${fault} × ${step}`)).map(
-        (step) => `${fault} × ${step}`,
-      ),
+      STEPS.filter(
+        (step) => isPossible(this.shape, fault, step) && !this.#cells.has(`${fault} × ${step}`),
+      ).map((step) => `${fault} × ${step}`),
     )
   }
 
@@ -47,7 +47,9 @@ export class FaultTable {
     const rows = faultsOf(this.shape).map((fault) => {
       const cells = STEPS.map((step) => {
         const count = this.#cells.get(`${fault} × ${step}`)
-        return (count === undefined ? (isPossible(this.shape, fault, step) ? 'EMPTY' : '-') : String(count)).padStart(8)
+        return (
+          count === undefined ? (isPossible(this.shape, fault, step) ? 'EMPTY' : '-') : String(count)
+        ).padStart(8)
       })
       return [fault.padEnd(16), ...cells].join('')
     })

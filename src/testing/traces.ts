@@ -54,10 +54,21 @@ class Scene {
       },
     })
     const { world, cluster, history, stage } = this.run
-    for (const store of [stage.front, stage.journal, stage.database]) if (store !== undefined) store.weather = CALM
+    for (const store of [stage.front, stage.journal, stage.database])
+      if (store !== undefined) store.weather = CALM
     this.outside = new SimProcess(world, 'clients')
     this.workload = new Workload(
-      { world, cluster, history, clients: 0, operations: 0, keys: [], sealed: undefined, thinkMs: 0, poison: 0 },
+      {
+        world,
+        cluster,
+        history,
+        clients: 0,
+        operations: 0,
+        keys: [],
+        sealed: undefined,
+        thinkMs: 0,
+        poison: 0,
+      },
       this.outside,
     )
   }

@@ -25,7 +25,10 @@ export interface WorkloadOptions {
 }
 
 /** Keys of one inner list share a partition, so that frames can hold them. */
-export type WorkloadKeys = readonly { readonly collection: string; readonly keys: readonly (readonly string[])[] }[]
+export type WorkloadKeys = readonly {
+  readonly collection: string
+  readonly keys: readonly (readonly string[])[]
+}[]
 
 const WATCH_MS = 50
 /** Times that a client asks for an outcome; stores that work again answer at the first. */
@@ -37,7 +40,16 @@ const LOST = Symbol('lost')
 const GAVE_UP = new SpillwayError('closed', 'The caller gave up.')
 
 /** Codes that tell that nothing has happened. */
-const NOTHING = new Set(['overloaded', 'unavailable', 'catching-up', 'recovering', 'fenced', 'closed', 'invalid', 'too-large'])
+const NOTHING = new Set([
+  'overloaded',
+  'unavailable',
+  'catching-up',
+  'recovering',
+  'fenced',
+  'closed',
+  'invalid',
+  'too-large',
+])
 
 export class Workload {
   readonly #options: WorkloadOptions
@@ -69,19 +81,27 @@ export class Workload {
   /** Every record from every process that is up: what they say at the end has to be what the journal says. */
   audit(): void {
     this.#settling += 1
-    const all = this.#options.cluster.up.flatMap((node) => this.#options.keys.map((one) => ({ node, collection: one.collection })))
+    const all = this.#options.cluster.up.flatMap((node) =>
+      this.#options.keys.map((one) => ({ node, collection: one.collection })),
+    )
     void Promise.all(all.map(({ node, collection }) => this.#readAll(node, collection))).finally(() => {
       this.#settling -= 1
     })
   }
 
   /** One put of a hand-made trace; its caller gives up after `patienceMs`, if that is given. */
-  async putFrom(node: SimNode, ref: RecordRef, how: { readonly patienceMs?: number; readonly ifVersion?: number } = {}): Promise<void> {
+  async putFrom(
+    node: SimNode,
+    ref: RecordRef,
+    how: { readonly patienceMs?: number; readonly ifVersion?: number } = {},
+  ): Promise<void> {
     const { patienceMs, ifVersion } = how
     this.#settling += 1
     const number = (this.#numbers += 1)
     const text = this.#text(number, 0)
-    const op = this.#options.history.add(newWrite(number, node, this.#options.world.now, [{ ...ref, text, ifVersion }]))
+    const op = this.#options.history.add(
+      newWrite(number, node, this.#options.world.now, [{ ...ref, text, ifVersion }]),
+    )
     const signal = patienceMs === undefined ? undefined : this.#impatience(node, patienceMs)
     const result = await this.#call(node, (subject) => subject.write(op.writes, signal))
     op.end = this.#options.world.now
@@ -94,7 +114,11 @@ export class Workload {
   async readFrom(node: SimNode, ref: RecordRef): Promise<void> {
     this.#settling += 1
     const op = this.#newRead(node, 0, ref.collection, [ref.key], undefined)
-    this.#readEnded(op, await this.#call(node, (subject) => subject.get(ref.collection, [ref.key], undefined)), new Map())
+    this.#readEnded(
+      op,
+      await this.#call(node, (subject) => subject.get(ref.collection, [ref.key], undefined)),
+      new Map(),
+    )
     this.#settling -= 1
   }
 
@@ -141,7 +165,9 @@ export class Workload {
       try {
         await this.#act(node, known, number)
       } catch (error) {
-        this.#options.history.bugs.push(`operation ${number} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+        this.#options.history.bugs.push(
+          `operation ${number} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        )
       }
       this.waits.delete(number)
       await this.#outside.clock.sleep(world.between(0, thinkMs * 2))
@@ -159,9 +185,15 @@ export class Workload {
   }
 
   async #readAll(node: SimNode, collection: string): Promise<void> {
-    const keys = this.#options.keys.filter((one) => one.collection === collection).flatMap((one) => one.keys.flat())
+    const keys = this.#options.keys
+      .filter((one) => one.collection === collection)
+      .flatMap((one) => one.keys.flat())
     const op = this.#newRead(node, 0, collection, keys, undefined)
-    this.#readEnded(op, await this.#call(node, (subject) => subject.get(collection, keys, undefined)), new Map())
+    this.#readEnded(
+      op,
+      await this.#call(node, (subject) => subject.get(collection, keys, undefined)),
+      new Map(),
+    )
   }
 
   /** Mostly the client's own process, now and then another. */
@@ -178,7 +210,8 @@ export class Workload {
 
   #act(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
     const { world, sealed, operations } = this.#options
-    if (sealed !== undefined && this.#started === Math.floor(operations * 0.7)) return this.#seal(node, sealed)
+    if (sealed !== undefined && this.#started === Math.floor(operations * 0.7))
+      return this.#seal(node, sealed)
     const dice = world.random.integer(100)
     if (dice < 20) return this.#put(node, known, number, undefined)
     if (dice < 35) return this.#put(node, known, number, 'condition')
@@ -215,14 +248,24 @@ export class Workload {
     return Math.max(0, last - world.random.integer(3))
   }
 
-  async #put(node: SimNode, known: Map<string, number>, number: number, how: 'condition' | undefined): Promise<void> {
+  async #put(
+    node: SimNode,
+    known: Map<string, number>,
+    number: number,
+    how: 'condition' | undefined,
+  ): Promise<void> {
     const { collection, key } = this.#any()
     const ifVersion = how === undefined ? undefined : this.#condition(known, `${collection}\n${key}`)
     const text = this.#text(number, 0)
     await this.#write(node, known, number, [{ collection, key, text, ifVersion }])
   }
 
-  async #delete(node: SimNode, known: Map<string, number>, number: number, conditional: boolean): Promise<void> {
+  async #delete(
+    node: SimNode,
+    known: Map<string, number>,
+    number: number,
+    conditional: boolean,
+  ): Promise<void> {
     const { collection, key } = this.#any()
     const ifVersion = conditional ? this.#condition(known, `${collection}\n${key}`) : undefined
     await this.#write(node, known, number, [{ collection, key, text: undefined, ifVersion }])
@@ -234,7 +277,8 @@ export class Workload {
     const conditional = world.chance(0.4)
     const writes = group.slice(0, 2 + world.random.integer(2)).map((key, part): AskedWrite => {
       const text = world.chance(0.85) ? this.#text(number, part) : undefined
-      const ifVersion = conditional && world.chance(0.5) ? this.#condition(known, `${collection}\n${key}`) : undefined
+      const ifVersion =
+        conditional && world.chance(0.5) ? this.#condition(known, `${collection}\n${key}`) : undefined
       return { collection, key, text, ifVersion }
     })
     await this.#write(node, known, number, writes)
@@ -276,7 +320,12 @@ export class Workload {
     this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
   }
 
-  async #write(node: SimNode, known: Map<string, number>, number: number, writes: readonly AskedWrite[]): Promise<void> {
+  async #write(
+    node: SimNode,
+    known: Map<string, number>,
+    number: number,
+    writes: readonly AskedWrite[],
+  ): Promise<void> {
     const { history, world } = this.#options
     const op = history.add(newWrite(number, node, world.now, writes))
     const signal = world.chance(0.06) ? this.#impatience(node, world.between(0, 60)) : undefined
@@ -293,7 +342,9 @@ export class Workload {
   }
 
   async #landed(node: SimNode, write: AskedWrite, receipt: Receipt): Promise<void> {
-    const result = await this.#call(node, (subject) => subject.landed(write, receipt.versions[0] as number, 500))
+    const result = await this.#call(node, (subject) =>
+      subject.landed(write, receipt.versions[0] as number, 500),
+    )
     if (!result.ok && !isSpillwayError(result.error, 'parked')) this.#failure(result.error)
   }
 
@@ -303,7 +354,10 @@ export class Workload {
     op.outcome = outcome
     if (outcome.kind === 'receipt') {
       op.writes.forEach((write, index) => {
-        known.set(`${write.collection}\n${write.key}`, write.text === undefined ? 0 : (outcome.versions[index] as number))
+        known.set(
+          `${write.collection}\n${write.key}`,
+          write.text === undefined ? 0 : (outcome.versions[index] as number),
+        )
       })
     }
     if (outcome.kind !== 'unknown' || outcome.entry === undefined) return
@@ -326,10 +380,22 @@ export class Workload {
     const entry = outcome.entry
     for (let tries = 0; tries < SETTLES_MAX; tries += 1) {
       const node = at ?? (await this.#node(world.random.integer(100)))
-      const op: SettleOp = history.add({ kind: 'settle', number: of.number, process: node.name, start: world.now, end: world.now, of, outcome: undefined })
+      const op: SettleOp = history.add({
+        kind: 'settle',
+        number: of.number,
+        process: node.name,
+        start: world.now,
+        end: world.now,
+        of,
+        outcome: undefined,
+      })
       const result = await this.#call(node, (subject) => subject.settle(entry))
       op.end = world.now
-      op.outcome = result.ok ? receiptOf(result.value) : isSpillwayError(result.error, 'void') ? { kind: 'void' } : this.#failure(result.error)
+      op.outcome = result.ok
+        ? receiptOf(result.value)
+        : isSpillwayError(result.error, 'void')
+          ? { kind: 'void' }
+          : this.#failure(result.error)
       const { kind } = op.outcome
       // Sometimes it is asked again, elsewhere: the answer has to be the same.
       if ((kind === 'receipt' || kind === 'void' || kind === 'refused') && world.chance(0.7)) return
@@ -348,17 +414,40 @@ export class Workload {
 
   async #getMany(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
     const { collection } = this.#any()
-    const keys = this.#options.keys.filter((one) => one.collection === collection).flatMap((one) => one.keys.flat())
+    const keys = this.#options.keys
+      .filter((one) => one.collection === collection)
+      .flatMap((one) => one.keys.flat())
     const op = this.#newRead(node, number, collection, keys, undefined)
     this.#readEnded(op, await this.#call(node, (subject) => subject.get(collection, keys, undefined)), known)
   }
 
-  #newRead(node: SimNode, number: number, collection: string, keys: readonly string[], atLeast: number | undefined): ReadOp {
+  #newRead(
+    node: SimNode,
+    number: number,
+    collection: string,
+    keys: readonly string[],
+    atLeast: number | undefined,
+  ): ReadOp {
     const { now } = this.#options.world
-    return this.#options.history.add({ kind: 'read', number, process: node.name, start: now, end: -1, collection, keys, atLeast, outcome: undefined, code: undefined })
+    return this.#options.history.add({
+      kind: 'read',
+      number,
+      process: node.name,
+      start: now,
+      end: -1,
+      collection,
+      keys,
+      atLeast,
+      outcome: undefined,
+      code: undefined,
+    })
   }
 
-  #readEnded(op: ReadOp, result: Result<readonly ({ readonly version: number; readonly text: string } | undefined)[]>, known: Map<string, number>): void {
+  #readEnded(
+    op: ReadOp,
+    result: Result<readonly ({ readonly version: number; readonly text: string } | undefined)[]>,
+    known: Map<string, number>,
+  ): void {
     op.end = this.#options.world.now
     if (!result.ok) {
       op.code = isSpillwayError(result.error) ? result.error.code : undefined
@@ -394,7 +483,8 @@ export class Workload {
     const result = await this.#call(node, (subject) =>
       dice === 0 ? subject.retry(item) : subject.resolve(item, dice === 1 ? 'delete' : 'table'),
     )
-    if (!result.ok && !isSpillwayError(result.error, 'not-found') && !isSpillwayError(result.error, 'parked')) this.#failure(result.error)
+    if (!result.ok && !isSpillwayError(result.error, 'not-found') && !isSpillwayError(result.error, 'parked'))
+      this.#failure(result.error)
   }
 
   async #retryParked(): Promise<void> {
@@ -429,12 +519,16 @@ export class Workload {
   #failure(error: unknown): WriteOutcome {
     if (error === LOST) return { kind: 'lost' }
     if (!(error instanceof SpillwayError)) {
-      this.#options.history.bugs.push(`a caller got ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      this.#options.history.bugs.push(
+        `a caller got ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
       return { kind: 'unknown', entry: undefined }
     }
-    if (error.code === 'version-mismatch' || error.code === 'sealed') return { kind: 'refused', code: error.code }
+    if (error.code === 'version-mismatch' || error.code === 'sealed')
+      return { kind: 'refused', code: error.code }
     if (error.code === 'outcome-unknown') return { kind: 'unknown', entry: error.entry }
-    if (!NOTHING.has(error.code)) this.#options.history.bugs.push(`a caller got ${error.stack ?? error.message}`)
+    if (!NOTHING.has(error.code))
+      this.#options.history.bugs.push(`a caller got ${error.stack ?? error.message}`)
     return { kind: 'rejected', code: error.code }
   }
 }
@@ -442,7 +536,16 @@ export class Workload {
 type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
 
 function newWrite(number: number, node: SimNode, now: number, writes: readonly AskedWrite[]): WriteOp {
-  return { kind: 'write', number, process: node.name, start: now, end: now, writes, outcome: undefined, retried: false }
+  return {
+    kind: 'write',
+    number,
+    process: node.name,
+    start: now,
+    end: now,
+    writes,
+    outcome: undefined,
+    retried: false,
+  }
 }
 
 function receiptOf({ versions, stage }: Receipt): WriteOutcome {

@@ -96,7 +96,8 @@ export class World {
     for (;;) {
       if (done()) return 'done'
       const event = this.#heap[0]
-      if (event === undefined) throw new SpillwayError('internal', 'The simulated world has nothing left to do, and is not done.')
+      if (event === undefined)
+        throw new SpillwayError('internal', 'The simulated world has nothing left to do, and is not done.')
       if (event.at > untilMs) {
         this.now = untilMs
         return 'late'
@@ -104,7 +105,10 @@ export class World {
       pop(this.#heap)
       this.events += 1
       if (this.events > this.#eventsMax) {
-        throw new SpillwayError('internal', `The simulated world took ${this.#eventsMax} events and is not done: something spins.`)
+        throw new SpillwayError(
+          'internal',
+          `The simulated world took ${this.#eventsMax} events and is not done: something spins.`,
+        )
       }
       this.now = event.at
       event.run()

@@ -91,7 +91,7 @@ export const PLANTED: readonly PlantedBug[] = [
         file: 'testing/fake-database.ts',
         find: "read: (partition, refs) => link.call('read', 'read', () => this.state.read(partition, refs)),",
         replace:
-          "read: async (partition, refs) => {\n" +
+          'read: async (partition, refs) => {\n' +
           "        const { held } = await link.call('read', 'read', () => this.state.read(partition, refs))\n" +
           "        const { position } = await link.call('read', 'read', () => this.state.read(partition, []))\n" +
           '        return { position, held }\n' +

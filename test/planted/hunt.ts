@@ -6,7 +6,9 @@ import { pathToFileURL } from 'node:url'
 import type * as Testing from '../../src/testing/index.ts'
 
 const [root = '', shape = 'separate', from = '1', count = '1', trace] = process.argv.slice(2)
-const { playTrace, simulate } = (await import(pathToFileURL(`${root}/testing/index.ts`).href)) as typeof Testing
+const { playTrace, simulate } = (await import(
+  pathToFileURL(`${root}/testing/index.ts`).href
+)) as typeof Testing
 
 async function hunt(): Promise<object | undefined> {
   if (trace !== undefined) {

@@ -10,7 +10,17 @@ import type { Patch, PlantedBug } from './bugs.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CACHE = join(ROOT, '.cache', 'planted')
 /** What the simulator and the engine consist of. */
-const PARTS = ['errors.ts', 'events.ts', 'kit', 'model', 'ports', 'options', 'engine', 'testing', 'drivers/memory']
+const PARTS = [
+  'errors.ts',
+  'events.ts',
+  'kit',
+  'model',
+  'ports',
+  'options',
+  'engine',
+  'testing',
+  'drivers/memory',
+]
 
 export interface Catch {
   readonly seed: number
@@ -37,12 +47,18 @@ async function apply(root: string, { file, find, replace }: Patch): Promise<void
   const pattern = asWritten(find)
   const times = [...before.matchAll(pattern)].length
   if (times !== 1) throw new Error(`The patch of ${file} fits ${times} times, not once: ${find}`)
-  await writeFile(path, before.replace(pattern, () => replace))
+  await writeFile(
+    path,
+    before.replace(pattern, () => replace),
+  )
 }
 
 /** The text, wherever lines are broken: a formatter must not dig up what was planted. */
 function asWritten(find: string): RegExp {
-  const words = find.trim().split(/\s+/).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+  const words = find
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
   return new RegExp(words.join(String.raw`\s*`), 'g')
 }
 

@@ -18,7 +18,7 @@ afterAll(async () => {
 describe('bugs that were planted are found by the ordinary simulator', () => {
   for (const bug of PLANTED) {
     test(
-      bug.name,
+      `finds: ${bug.name}`,
       async () => {
         const root = await plant(bug)
         roots.push(root)
