@@ -201,7 +201,8 @@ export class Coalescer<I, O> {
       if (batch === undefined || !this.#mayGo(batch)) return
       this.#batches.shift()
       if (this.#last === batch) this.#last = undefined
-      if (this.#besideMin > 0 && this.#calls === 0 && batch.items.length >= 2 * this.#besideMin) this.#halve(batch)
+      if (this.#besideMin > 0 && this.#calls === 0 && batch.items.length >= 2 * this.#besideMin)
+        this.#halve(batch)
       this.#send(batch)
     }
   }

@@ -10,40 +10,12 @@
  */
 import { parseHandle } from '../engine/entry-handle.ts'
 import type { StoredEntry } from '../model/entry.ts'
-import type { FrontPartition } from './front-partition.ts'
 import type { DatabaseState } from './database-state.ts'
-import type { AskedWrite, History, ReadOp, SettleOp, WriteOp } from './history.ts'
+import { checkReads } from './check-reads.ts'
+import { describe, fatesOf, nameOf, textsOf } from './evidence.ts'
+import type { ByText, Evidence, Lost, Say } from './evidence.ts'
+import type { AskedWrite, History, SettleOp, WriteOp } from './history.ts'
 import type { Truth, WriteFate } from './oracle.ts'
-
-export interface FrontAtEnd {
-  readonly identity: string
-  at(partition: number): FrontPartition
-}
-
-export interface Evidence {
-  readonly history: History
-  readonly truth: Truth
-  readonly database: DatabaseState
-  /** The fronts that are in use at the end. */
-  readonly fronts: readonly FrontAtEnd[]
-  /** `collection, key and version` of writes that a failover lost, and their texts: those, and no others. */
-  readonly lost: Lost
-  /** When everything worked again: from then on every outcome can be learned. */
-  readonly healedAt: number
-  /** True while the journal still has the entry at this offset: from there it can be read without a gap. */
-  reaches(partition: number, offset: number): boolean
-  /** Entries that a recovery threw away although nothing was wrong with them. */
-  readonly discarded: readonly StoredEntry[]
-  /** How much older than the newest a read without `atLeast` may be at this time, in ms: 0 but around a split. */
-  staleMsAt(start: number): number
-}
-
-export interface Lost {
-  readonly versions: ReadonlySet<string>
-  readonly texts: ReadonlySet<string>
-  /** `collection, key` of lost deletes: while they were there, reads found nothing. */
-  readonly deleted: ReadonlySet<string>
-}
 
 /** Of entries of a fused stream, whose offsets are the positions of their last writes. */
 export function lostOf(entries: readonly StoredEntry[]): Lost {
@@ -75,28 +47,6 @@ export function violationsOf(evidence: Evidence): string[] {
   for (const { offset } of evidence.discarded)
     say('I1', `recovery threw away the entry at ${offset}, which the stream still had`)
   return found
-}
-
-type Say = (invariant: string, what: string) => void
-type ByText = ReadonlyMap<string, readonly WriteFate[]>
-
-function nameOf(of: { readonly collection: string; readonly key: string }): string {
-  return `${of.collection}\n${of.key}`
-}
-
-function textsOf(truth: Truth): ByText {
-  const byText = new Map<string, WriteFate[]>()
-  for (const write of truth.writes) {
-    if (write.text === undefined) continue
-    const same = byText.get(write.text)
-    if (same === undefined) byText.set(write.text, [write])
-    else same.push(write)
-  }
-  return byText
-}
-
-function describe(op: WriteOp): string {
-  return `operation ${op.number} at ${op.process} (${op.writes.map((one) => `${one.collection}/${one.key}=${one.text ?? 'delete'}${one.ifVersion === undefined ? '' : ` if ${one.ifVersion}`}`).join(', ')})`
 }
 
 function appliedAt(
@@ -137,10 +87,6 @@ function checkRefusal(truth: Truth, op: WriteOp, byText: ByText, say: Say): void
   if (truth.judgesAtAppend || op.retried || op.writes.some((write) => write.text === undefined)) return
   if (!fatesOf(op, byText).some((fate) => fate.fate === 'refused'))
     say('I5', `${describe(op)} was refused, but the journal never refused it`)
-}
-
-function fatesOf(op: WriteOp, byText: ByText): WriteFate[] {
-  return op.writes.flatMap((write) => (write.text === undefined ? [] : (byText.get(write.text) ?? [])))
 }
 
 function checkReceipt(
@@ -226,120 +172,6 @@ function checkSettled(truth: Truth, lost: Lost, { of, outcome }: SettleOp, byTex
     'I4',
     `${describe(of)} was settled as ${outcome.kind === 'void' ? 'void' : outcome.code}, and yet it counts at ${applied.version}`,
   )
-}
-
-/** Versions that somebody had been shown or promised, per key, in the order of time. */
-interface Shown {
-  readonly at: number
-  readonly version: number
-  readonly by: string
-}
-
-function checkReads(evidence: Evidence, byText: ByText, say: Say): void {
-  const { history, truth } = evidence
-  const shown = shownVersions(evidence)
-  const starts = startsOf(history, byText)
-  for (const op of history.reads()) {
-    if (op.outcome === undefined) {
-      if (op.end < 0) say('I10', `read ${op.number} at ${op.process} never ended`)
-      continue
-    }
-    op.keys.forEach((key, index) => {
-      const got = op.outcome?.[index]
-      const name = nameOf({ collection: op.collection, key })
-      const read = `read ${op.number} of ${op.collection}/${key} at ${op.process} from ${op.start.toFixed(0)} to ${op.end.toFixed(0)} ms`
-      if (got !== undefined && evidence.lost.versions.has(`${name} ${got.version}`)) return
-      if (got !== undefined) {
-        const fate = truth.keys.get(name)?.find((one) => one.version === got.version)
-        if (fate === undefined)
-          return say('I2', `${read} returned version ${got.version}, which does not count in the journal`)
-        if (fate.text !== got.text)
-          return say(
-            'I2',
-            `${read} returned ${got.text} for version ${got.version}, which is ${fate.text ?? 'a delete'}`,
-          )
-      }
-      const least = leastFor(evidence, op, shown.get(name) ?? [])
-      if (least === undefined) return
-      if (got !== undefined) {
-        if (got.version < least.version)
-          say('I3', `${read} returned version ${got.version} after ${least.version} was ${least.by}`)
-        return
-      }
-      if (evidence.lost.deleted.has(name)) return
-      const later = (truth.keys.get(name) ?? []).filter((one) => one.version >= least.version)
-      if (
-        !later.some((one) => one.text === undefined && (starts.get(`${name} ${one.version}`) ?? 0) <= op.end)
-      ) {
-        say('I3', `${read} found nothing after ${least.version} was ${least.by}, and nobody deleted it`)
-      }
-    })
-  }
-}
-
-function shownVersions({ history, lost }: Evidence): Map<string, Shown[]> {
-  const shown = new Map<string, Shown[]>()
-  const add = (name: string, one: Shown): void => {
-    if (lost.versions.has(`${name} ${one.version}`)) return
-    const list = shown.get(name)
-    if (list === undefined) shown.set(name, [one])
-    else list.push(one)
-  }
-  for (const op of history.ops) {
-    if (op.kind === 'read') {
-      op.keys.forEach((key, index) => {
-        const version = op.outcome?.[index]?.version
-        if (version !== undefined)
-          add(nameOf({ collection: op.collection, key }), {
-            at: op.end,
-            version,
-            by: `read by ${op.number} at ${op.end.toFixed(0)} ms`,
-          })
-      })
-      continue
-    }
-    if (op.outcome?.kind !== 'receipt' || op.outcome.stage === 'journaled') continue
-    const { versions } = op.outcome
-    const writes = op.kind === 'settle' ? op.of.writes : op.writes
-    writes.forEach((write, index) => {
-      const version = versions[index]
-      if (version !== undefined)
-        add(nameOf(write), {
-          at: op.end,
-          version,
-          by: `written by ${op.number}, visible at ${op.end.toFixed(0)} ms`,
-        })
-    })
-  }
-  return shown
-}
-
-function leastFor(evidence: Evidence, op: ReadOp, shown: readonly Shown[]): Shown | undefined {
-  const before = op.start - evidence.staleMsAt(op.start)
-  let least: Shown | undefined
-  for (const one of shown)
-    if (one.at <= before && (least === undefined || one.version > least.version)) least = one
-  const name = nameOf({ collection: op.collection, key: op.keys[0] as string })
-  const { atLeast } = op
-  if (
-    atLeast !== undefined &&
-    atLeast > (least?.version ?? 0) &&
-    !evidence.lost.versions.has(`${name} ${atLeast}`)
-  )
-    least = { at: op.start, version: atLeast, by: 'asked for' }
-  return least
-}
-
-/** When the operation that wrote a version began, where it is known. */
-function startsOf(history: History, byText: ByText): Map<string, number> {
-  const starts = new Map<string, number>()
-  for (const op of history.writes()) {
-    for (const fate of fatesOf(op, byText)) starts.set(`${nameOf(fate)} ${fate.version}`, op.start)
-    if (op.outcome?.kind !== 'receipt') continue
-    const { versions } = op.outcome
-    op.writes.forEach((write, index) => starts.set(`${nameOf(write)} ${versions[index]}`, op.start))
-  }
-  return starts
 }
 
 /** I1 and I5: table and parked together are the fold's result, and so is what the fronts hold. */

@@ -14,7 +14,7 @@ import type { FakeJournal } from './fake-journal.ts'
 import type { SimProcess } from './process.ts'
 import type { StepBoard } from './step-board.ts'
 import { Subject } from './subject.ts'
-import type { WorkloadKeys } from './workload.ts'
+import type { WorkloadKeys } from './workload-options.ts'
 import type { World } from './world.ts'
 
 export interface SimPlan {

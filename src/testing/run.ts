@@ -4,6 +4,7 @@
  */
 import type { StoredEntry } from '../model/entry.ts'
 import { lostOf, violationsOf } from './checkers.ts'
+
 import { Cluster } from './cluster.ts'
 import type { SimNode } from './cluster.ts'
 import { FakeDatabase } from './fake-database.ts'

@@ -2,59 +2,26 @@
  * What the clients of a run do: a few of them, in closed loops, on so few keys that they keep getting in each
  * other's way. Every value names the operation that wrote it, so that every read tells which write it saw.
  */
-import { SpillwayError, isSpillwayError } from '../errors.ts'
+import { isSpillwayError } from '../errors.ts'
 import type { RecordRef } from '../model/entry.ts'
-import type { Cluster, SimNode } from './cluster.ts'
-import type { AskedWrite, History, ReadOp, SettleOp, WriteOp, WriteOutcome } from './history.ts'
+import { Caller, receiptOf } from './caller.ts'
+import type { SimNode } from './cluster.ts'
+import type { AskedWrite, SettleOp, WriteOp, WriteOutcome } from './history.ts'
 import type { SimProcess } from './process.ts'
-import type { Receipt, Subject } from './subject.ts'
-import type { World } from './world.ts'
-
-export interface WorkloadOptions {
-  readonly world: World
-  readonly cluster: Cluster
-  readonly history: History
-  readonly clients: number
-  /** Operations of all clients together. */
-  readonly operations: number
-  readonly keys: WorkloadKeys
-  /** Sealed once, somewhere in the second half. */
-  readonly sealed: string | undefined
-  readonly thinkMs: number
-  readonly poison: number
-}
-
-/** Keys of one inner list share a partition, so that frames can hold them. */
-export type WorkloadKeys = readonly {
-  readonly collection: string
-  readonly keys: readonly (readonly string[])[]
-}[]
+import type { Receipt } from './subject.ts'
+import type { WorkloadOptions } from './workload-options.ts'
+import { WorkloadReads } from './workload-reads.ts'
 
 const WATCH_MS = 50
 /** Times that a client asks for an outcome; stores that work again answer at the first. */
 const SETTLES_MAX = 4
 
-const LOST = Symbol('lost')
-
-/** Where it comes back as it is, nothing had been sent. */
-const GAVE_UP = new SpillwayError('closed', 'The caller gave up.')
-
-/** Codes that tell that nothing has happened. */
-const NOTHING = new Set([
-  'overloaded',
-  'unavailable',
-  'catching-up',
-  'recovering',
-  'fenced',
-  'closed',
-  'invalid',
-  'too-large',
-])
-
 export class Workload {
   readonly #options: WorkloadOptions
   /** The clients live outside: no fault of the simulation touches them. */
   readonly #outside: SimProcess
+  readonly #caller: Caller
+  readonly #reads: WorkloadReads
   readonly #unsettled: WriteOp[] = []
   #numbers = 0
   #started = 0
@@ -66,6 +33,8 @@ export class Workload {
   constructor(options: WorkloadOptions, outside: SimProcess) {
     this.#options = options
     this.#outside = outside
+    this.#caller = new Caller(options.history)
+    this.#reads = new WorkloadReads(options, this.#caller)
   }
 
   start(): void {
@@ -84,7 +53,9 @@ export class Workload {
     const all = this.#options.cluster.up.flatMap((node) =>
       this.#options.keys.map((one) => ({ node, collection: one.collection })),
     )
-    void Promise.all(all.map(({ node, collection }) => this.#readAll(node, collection))).finally(() => {
+    void Promise.all(
+      all.map(({ node, collection }) => this.#reads.all(node, 0, collection, new Map())),
+    ).finally(() => {
       this.#settling -= 1
     })
   }
@@ -102,10 +73,10 @@ export class Workload {
     const op = this.#options.history.add(
       newWrite(number, node, this.#options.world.now, [{ ...ref, text, ifVersion }]),
     )
-    const signal = patienceMs === undefined ? undefined : this.#impatience(node, patienceMs)
-    const result = await this.#call(node, (subject) => subject.write(op.writes, signal))
+    const signal = patienceMs === undefined ? undefined : this.#caller.impatience(node, patienceMs)
+    const result = await this.#caller.call(node, (subject) => subject.write(op.writes, signal))
     op.end = this.#options.world.now
-    op.outcome = result.ok ? receiptOf(result.value) : this.#failure(result.error)
+    op.outcome = result.ok ? receiptOf(result.value) : this.#caller.failure(result.error)
     if (op.outcome.kind === 'unknown') this.#unsettled.push(op)
     this.#settling -= 1
   }
@@ -113,12 +84,7 @@ export class Workload {
   /** One read of a hand-made trace. */
   async readFrom(node: SimNode, ref: RecordRef): Promise<void> {
     this.#settling += 1
-    const op = this.#newRead(node, 0, ref.collection, [ref.key], undefined)
-    this.#readEnded(
-      op,
-      await this.#call(node, (subject) => subject.get(ref.collection, [ref.key], undefined)),
-      new Map(),
-    )
+    await this.#reads.one(node, 0, ref.collection, [ref.key], new Map(), undefined)
     this.#settling -= 1
   }
 
@@ -179,21 +145,9 @@ export class Workload {
     const { world, keys, operations, cluster } = this.#options
     while (this.#started < operations) {
       const { up } = cluster
-      if (up.length > 0) void this.#readAll(world.pick(up), world.pick(keys).collection)
+      if (up.length > 0) void this.#reads.all(world.pick(up), 0, world.pick(keys).collection, new Map())
       await this.#outside.clock.sleep(WATCH_MS)
     }
-  }
-
-  async #readAll(node: SimNode, collection: string): Promise<void> {
-    const keys = this.#options.keys
-      .filter((one) => one.collection === collection)
-      .flatMap((one) => one.keys.flat())
-    const op = this.#newRead(node, 0, collection, keys, undefined)
-    this.#readEnded(
-      op,
-      await this.#call(node, (subject) => subject.get(collection, keys, undefined)),
-      new Map(),
-    )
   }
 
   /** Mostly the client's own process, now and then another. */
@@ -220,18 +174,11 @@ export class Workload {
     if (dice < 54) return this.#frame(node, known, number)
     if (dice < 58) return this.#many(node, known, number)
     if (dice < 66) return this.#update(node, known, number)
-    if (dice < 80) return this.#get(node, known, number, false)
-    if (dice < 91) return this.#get(node, known, number, true)
-    if (dice < 96) return this.#getMany(node, known, number)
+    if (dice < 80) return this.#reads.get(node, known, number, false)
+    if (dice < 91) return this.#reads.get(node, known, number, true)
+    if (dice < 96) return this.#reads.all(node, number, this.#reads.any().collection, known)
     if (dice < 98) return this.#invalidate(node)
     return this.#parked(node)
-  }
-
-  #any(): { collection: string; key: string; group: readonly string[] } {
-    const { world, keys } = this.#options
-    const { collection, keys: groups } = world.pick(keys)
-    const group = world.pick(groups)
-    return { collection, key: world.pick(group), group }
   }
 
   #text(number: number, part: number, mayPoison = true): string {
@@ -254,7 +201,7 @@ export class Workload {
     number: number,
     how: 'condition' | undefined,
   ): Promise<void> {
-    const { collection, key } = this.#any()
+    const { collection, key } = this.#reads.any()
     const ifVersion = how === undefined ? undefined : this.#condition(known, `${collection}\n${key}`)
     const text = this.#text(number, 0)
     await this.#write(node, known, number, [{ collection, key, text, ifVersion }])
@@ -266,14 +213,14 @@ export class Workload {
     number: number,
     conditional: boolean,
   ): Promise<void> {
-    const { collection, key } = this.#any()
+    const { collection, key } = this.#reads.any()
     const ifVersion = conditional ? this.#condition(known, `${collection}\n${key}`) : undefined
     await this.#write(node, known, number, [{ collection, key, text: undefined, ifVersion }])
   }
 
   async #frame(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
     const { world } = this.#options
-    const { collection, group } = this.#any()
+    const { collection, group } = this.#reads.any()
     const conditional = world.chance(0.4)
     const writes = group.slice(0, 2 + world.random.integer(2)).map((key, part): AskedWrite => {
       const text = world.chance(0.85) ? this.#text(number, part) : undefined
@@ -286,7 +233,7 @@ export class Workload {
 
   /** Writes of one call that are on their own: each has its own outcome. */
   async #many(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
-    const { collection } = this.#any()
+    const { collection } = this.#reads.any()
     const { history, world } = this.#options
     const asked = this.#options.keys
       .filter((one) => one.collection === collection)
@@ -298,18 +245,18 @@ export class Workload {
     })
     await Promise.all(
       ops.map(async (op) => {
-        const result = await this.#call(node, (subject) => subject.write(op.writes))
-        this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
+        const result = await this.#caller.call(node, (subject) => subject.write(op.writes))
+        this.#ended(op, result.ok ? receiptOf(result.value) : this.#caller.failure(result.error), known)
       }),
     )
   }
 
   async #update(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
     const { history, world } = this.#options
-    const { collection, key } = this.#any()
+    const { collection, key } = this.#reads.any()
     let tries = 0
     const op: WriteOp = history.add({ ...newWrite(number, node, world.now, []), retried: true })
-    const result = await this.#call(node, (subject) =>
+    const result = await this.#caller.call(node, (subject) =>
       subject.update({ collection, key }, () => {
         const text = this.#text(number, tries)
         tries += 1
@@ -317,7 +264,7 @@ export class Workload {
         return text
       }),
     )
-    this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
+    this.#ended(op, result.ok ? receiptOf(result.value) : this.#caller.failure(result.error), known)
   }
 
   async #write(
@@ -328,24 +275,17 @@ export class Workload {
   ): Promise<void> {
     const { history, world } = this.#options
     const op = history.add(newWrite(number, node, world.now, writes))
-    const signal = world.chance(0.06) ? this.#impatience(node, world.between(0, 60)) : undefined
-    const result = await this.#call(node, (subject) => subject.write(writes, signal))
-    this.#ended(op, result.ok ? receiptOf(result.value) : this.#failure(result.error), known)
+    const signal = world.chance(0.06) ? this.#caller.impatience(node, world.between(0, 60)) : undefined
+    const result = await this.#caller.call(node, (subject) => subject.write(writes, signal))
+    this.#ended(op, result.ok ? receiptOf(result.value) : this.#caller.failure(result.error), known)
     if (result.ok && world.chance(0.1)) await this.#landed(node, writes[0] as AskedWrite, result.value)
   }
 
-  /** A caller that gives up after a while: what was sent is unknown to it from then on. */
-  #impatience(node: SimNode, ms: number): AbortSignal {
-    const controller = new AbortController()
-    node.process.deliverAfter(ms, () => controller.abort(GAVE_UP))
-    return controller.signal
-  }
-
   async #landed(node: SimNode, write: AskedWrite, receipt: Receipt): Promise<void> {
-    const result = await this.#call(node, (subject) =>
+    const result = await this.#caller.call(node, (subject) =>
       subject.landed(write, receipt.versions[0] as number, 500),
     )
-    if (!result.ok && !isSpillwayError(result.error, 'parked')) this.#failure(result.error)
+    if (!result.ok && !isSpillwayError(result.error, 'parked')) this.#caller.failure(result.error)
   }
 
   #ended(op: WriteOp, outcome: WriteOutcome, known: Map<string, number>): void {
@@ -389,13 +329,13 @@ export class Workload {
         of,
         outcome: undefined,
       })
-      const result = await this.#call(node, (subject) => subject.settle(entry))
+      const result = await this.#caller.call(node, (subject) => subject.settle(entry))
       op.end = world.now
       op.outcome = result.ok
         ? receiptOf(result.value)
         : isSpillwayError(result.error, 'void')
           ? { kind: 'void' }
-          : this.#failure(result.error)
+          : this.#caller.failure(result.error)
       const { kind } = op.outcome
       // Sometimes it is asked again, elsewhere: the answer has to be the same.
       if ((kind === 'receipt' || kind === 'void' || kind === 'refused') && world.chance(0.7)) return
@@ -403,137 +343,46 @@ export class Workload {
     }
   }
 
-  async #get(node: SimNode, known: Map<string, number>, number: number, exact: boolean): Promise<void> {
-    const { collection, key } = this.#any()
-    const version = known.get(`${collection}\n${key}`)
-    const atLeast = exact && version !== undefined && version > 0 ? version : undefined
-    const op = this.#newRead(node, number, collection, [key], atLeast)
-    const result = await this.#call(node, (subject) => subject.get(collection, [key], atLeast))
-    this.#readEnded(op, result, known)
-  }
-
-  async #getMany(node: SimNode, known: Map<string, number>, number: number): Promise<void> {
-    const { collection } = this.#any()
-    const keys = this.#options.keys
-      .filter((one) => one.collection === collection)
-      .flatMap((one) => one.keys.flat())
-    const op = this.#newRead(node, number, collection, keys, undefined)
-    this.#readEnded(op, await this.#call(node, (subject) => subject.get(collection, keys, undefined)), known)
-  }
-
-  #newRead(
-    node: SimNode,
-    number: number,
-    collection: string,
-    keys: readonly string[],
-    atLeast: number | undefined,
-  ): ReadOp {
-    const { now } = this.#options.world
-    return this.#options.history.add({
-      kind: 'read',
-      number,
-      process: node.name,
-      start: now,
-      end: -1,
-      collection,
-      keys,
-      atLeast,
-      outcome: undefined,
-      code: undefined,
-    })
-  }
-
-  #readEnded(
-    op: ReadOp,
-    result: Result<readonly ({ readonly version: number; readonly text: string } | undefined)[]>,
-    known: Map<string, number>,
-  ): void {
-    op.end = this.#options.world.now
-    if (!result.ok) {
-      op.code = isSpillwayError(result.error) ? result.error.code : undefined
-      if (result.error !== LOST) this.#failure(result.error)
-      return
-    }
-    op.outcome = result.value
-    op.keys.forEach((key, index) => known.set(`${op.collection}\n${key}`, op.outcome?.[index]?.version ?? 0))
-  }
-
   async #seal(node: SimNode, collection: string): Promise<void> {
-    const result = await this.#call(node, (subject) => subject.seal(collection))
-    if (!result.ok) this.#failure(result.error)
+    const result = await this.#caller.call(node, (subject) => subject.seal(collection))
+    if (!result.ok) this.#caller.failure(result.error)
   }
 
   async #invalidate(node: SimNode): Promise<void> {
-    const { collection, key } = this.#any()
-    const result = await this.#call(node, (subject) => subject.invalidate({ collection, key }))
-    if (!result.ok) this.#failure(result.error)
+    const { collection, key } = this.#reads.any()
+    const result = await this.#caller.call(node, (subject) => subject.invalidate({ collection, key }))
+    if (!result.ok) this.#caller.failure(result.error)
   }
 
   async #parked(node: SimNode): Promise<void> {
     const { world, history } = this.#options
-    const listed = await this.#call(node, (subject) => subject.parked())
+    const listed = await this.#caller.call(node, (subject) => subject.parked())
     if (!listed.ok) {
-      this.#failure(listed.error)
+      this.#caller.failure(listed.error)
       return
     }
     if (listed.value.length === 0) return
     const item = world.pick(listed.value)
     const dice = world.random.integer(3)
     if (dice > 0) history.resolved.add(`${item.collection}\n${item.key}`)
-    const result = await this.#call(node, (subject) =>
+    const result = await this.#caller.call(node, (subject) =>
       dice === 0 ? subject.retry(item) : subject.resolve(item, dice === 1 ? 'delete' : 'table'),
     )
     if (!result.ok && !isSpillwayError(result.error, 'not-found') && !isSpillwayError(result.error, 'parked'))
-      this.#failure(result.error)
+      this.#caller.failure(result.error)
   }
 
   async #retryParked(): Promise<void> {
     for (let tries = 0; tries < 50; tries += 1) {
       const node = await this.#node(0)
-      const listed = await this.#call(node, (subject) => subject.parked())
+      const listed = await this.#caller.call(node, (subject) => subject.parked())
       if (listed.ok && listed.value.length === 0) return
       const items = listed.ok ? listed.value : []
-      for (const item of items) await this.#call(node, (subject) => subject.retry(item))
+      for (const item of items) await this.#caller.call(node, (subject) => subject.retry(item))
       await this.#outside.clock.sleep(50)
     }
   }
-
-  /** Runs in the node's process; `LOST` when it dies before it answers. */
-  #call<T>(node: SimNode, run: (subject: Subject) => Promise<T>): Promise<Result<T>> {
-    const { subject } = node
-    if (subject === undefined) return Promise.resolve({ ok: false, error: LOST })
-    return new Promise((resolve) => {
-      node.onDeath(() => resolve({ ok: false, error: LOST }))
-      const start = async (): Promise<void> => {
-        try {
-          resolve({ ok: true, value: await run(subject) })
-        } catch (error) {
-          resolve({ ok: false, error })
-        }
-      }
-      // A paused process is not called: the request waits in its socket.
-      node.process.deliver(() => void start())
-    })
-  }
-
-  #failure(error: unknown): WriteOutcome {
-    if (error === LOST) return { kind: 'lost' }
-    if (!(error instanceof SpillwayError)) {
-      this.#options.history.bugs.push(
-        `a caller got ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      )
-      return { kind: 'unknown', entry: undefined }
-    }
-    if (error.code === 'version-mismatch' || error.code === 'sealed')
-      return { kind: 'refused', code: error.code }
-    if (error.code === 'outcome-unknown') return { kind: 'unknown', entry: error.entry }
-    if (!NOTHING.has(error.code))
-      this.#options.history.bugs.push(`a caller got ${error.stack ?? error.message}`)
-    return { kind: 'rejected', code: error.code }
-  }
 }
-
-type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
 
 function newWrite(number: number, node: SimNode, now: number, writes: readonly AskedWrite[]): WriteOp {
   return {
@@ -546,8 +395,4 @@ function newWrite(number: number, node: SimNode, now: number, writes: readonly A
     outcome: undefined,
     retried: false,
   }
-}
-
-function receiptOf({ versions, stage }: Receipt): WriteOutcome {
-  return { kind: 'receipt', versions, stage }
 }
