@@ -105,19 +105,13 @@ export class Workload {
   /** Asks again for every outcome that was unknown, settled since or not: the answer has to be the same. */
   settleAll(): void {
     for (const op of this.#unsettled.splice(0)) {
-      this.#settling += 1
-      void this.#settle(op).finally(() => {
-        this.#settling -= 1
-      })
+      this.#count(this.#settle(op))
     }
   }
 
   /** What is parked lands, if the database takes it now. */
   retryParked(): void {
-    this.#settling += 1
-    void this.#retryParked().finally(() => {
-      this.#settling -= 1
-    })
+    this.#count(this.#retryParked())
   }
 
   async #client(client: number): Promise<void> {
@@ -140,12 +134,21 @@ export class Workload {
     }
   }
 
+  /** A run has not ended before this has. */
+  #count(work: Promise<unknown>): void {
+    this.#settling += 1
+    void work.finally(() => {
+      this.#settling -= 1
+    })
+  }
+
   /** Reads everything all the time: a value that does not count is seen while it is there. */
   async #watch(): Promise<void> {
     const { world, keys, operations, cluster } = this.#options
     while (this.#started < operations) {
       const { up } = cluster
-      if (up.length > 0) void this.#reads.all(world.pick(up), 0, world.pick(keys).collection, new Map())
+      if (up.length > 0)
+        this.#count(this.#reads.all(world.pick(up), 0, world.pick(keys).collection, new Map()))
       await this.#outside.clock.sleep(WATCH_MS)
     }
   }
