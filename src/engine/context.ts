@@ -12,3 +12,14 @@ export interface EngineContext {
   readonly database: Database
   readonly report: Report
 }
+
+/** Who listens must not decide outcomes: what a listener throws is dropped. */
+export function quietly(report: Report | undefined): Report {
+  return (event) => {
+    try {
+      report?.(event)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+}

@@ -22,6 +22,7 @@ import type { FusedFront } from '../ports/fused.ts'
 import type { Journal } from '../ports/journal.ts'
 import { Admission, WRITE_OVERHEAD_BYTES } from './admit.ts'
 import { asked, untilStoresAnswer } from './asked.ts'
+import { quietly } from './context.ts'
 import type { EngineContext } from './context.ts'
 import { Reader } from './read.ts'
 import type { ReadLimits } from './read.ts'
@@ -383,17 +384,6 @@ export class Engine {
       (until) => work(signal === undefined ? until : AbortSignal.any([until, signal])),
       () => new SpillwayError('catching-up', `The front did not get there within ${timeoutMs} ms; retry.`),
     )
-  }
-}
-
-/** Who listens must not decide outcomes: what a listener throws is dropped. */
-function quietly(report: Report | undefined): Report {
-  return (event) => {
-    try {
-      report?.(event)
-    } catch {
-      // There is nobody left to tell.
-    }
   }
 }
 
