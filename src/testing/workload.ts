@@ -49,15 +49,10 @@ export class Workload {
 
   /** Every record from every process that is up: what they say at the end has to be what the journal says. */
   audit(): void {
-    this.#settling += 1
-    const all = this.#options.cluster.up.flatMap((node) =>
-      this.#options.keys.map((one) => ({ node, collection: one.collection })),
-    )
-    void Promise.all(
-      all.map(({ node, collection }) => this.#reads.all(node, 0, collection, new Map())),
-    ).finally(() => {
-      this.#settling -= 1
-    })
+    for (const node of this.#options.cluster.up) {
+      for (const { collection } of this.#options.keys)
+        this.#count(this.#reads.all(node, 0, collection, new Map()))
+    }
   }
 
   /** One put of a hand-made trace; its caller gives up after `patienceMs`, if that is given. */
@@ -306,13 +301,8 @@ export class Workload {
     if (outcome.kind !== 'unknown' || outcome.entry === undefined) return
     this.#unsettled.push(op)
     if (world.chance(0.6)) {
-      this.#settling += 1
-      void this.#outside.clock
-        .sleep(world.chance(0.5) ? 0 : world.between(0, 3_000))
-        .then(() => this.#settle(op))
-        .finally(() => {
-          this.#settling -= 1
-        })
+      const pauseMs = world.chance(0.5) ? 0 : world.between(0, 3_000)
+      this.#count(this.#outside.clock.sleep(pauseMs).then(() => this.#settle(op)))
     }
   }
 
