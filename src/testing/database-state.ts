@@ -161,7 +161,7 @@ export class DatabaseState {
       return cause === undefined ? [] : [{ ref: { collection, key }, version, cause }]
     })
     if (rejects.length > 0) return { kind: 'rejects', rejects: uniqueRejects(rejects) }
-    if (this.parked.size + batch.park.length > bounds.parkedMax)
+    if (this.#parkedAfter(batch) > bounds.parkedMax)
       return { kind: 'parked-full', bound: `parkedMax ${bounds.parkedMax}` }
     invariant(batch.to.position >= at.mark.position, 'A landing goes back')
     const newer: RecordRef[] = []
@@ -184,6 +184,14 @@ export class DatabaseState {
     for (const [name, position] of batch.seals) if (!at.seals.has(name)) at.seals.set(name, position)
     for (const position of batch.refused) at.refused.add(position)
     return { kind: 'landed', cleared, newer }
+  }
+
+  /** How many will be parked: what the batch overtakes or parks again makes room for itself. */
+  #parkedAfter(batch: LandBatch): number {
+    const names = new Set(this.parked.keys())
+    for (const row of batch.rows) names.delete(nameOf(row))
+    for (const row of batch.park) names.add(nameOf(row))
+    return names.size
   }
 
   #upsert(row: LandRow): boolean {
