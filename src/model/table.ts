@@ -17,7 +17,7 @@ import type { ColumnAs, Conversion } from './columns.ts'
 import { COLUMN_AS, CONVERSIONS, scalar } from './columns.ts'
 import type { KeyTemplate } from './key-template.ts'
 import { compileKeyTemplate, formatKey, parseKey } from './key-template.ts'
-import { didYouMean } from './nearest-name.ts'
+import { didYouMean } from '../kit/nearest.ts'
 
 export type { ColumnAs } from './columns.ts'
 

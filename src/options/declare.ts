@@ -3,7 +3,7 @@
  * environment variable, its line in `--help` and its row in the reference.
  */
 import { SpillwayError } from '../errors.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../kit/nearest.ts'
 
 interface Declared {
   /** One or two sentences: what it does, and at a limit what happens. */

@@ -7,7 +7,7 @@
  */
 import { CLIENT_OPTIONS } from './client-options.ts'
 import { variableOf } from './declare.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../kit/nearest.ts'
 import { SERVE_OPTIONS } from './serve-options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -3,7 +3,7 @@
  * twice or has another form is `invalid`: a misspelt `atLeast` that were ignored would be a stale read.
  */
 import { SpillwayError } from '../errors.ts'
-import { didYouMean } from '../options/nearest.ts'
+import { didYouMean } from '../kit/nearest.ts'
 import { decodePart } from './target.ts'
 import type { TObject } from 'typebox'
 

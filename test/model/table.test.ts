@@ -57,11 +57,11 @@ describe('table options', () => {
   })
 
   test.each([
-    [{ nmae: 'x' }, /"nmae".*Did you mean "name"/],
-    [{ columns: { a: { colum: 'a' } } }, /columns\.a has no option "colum".*"column"/],
+    [{ nmae: 'x' }, /"nmae".*Did you mean name\?/],
+    [{ columns: { a: { colum: 'a' } } }, /columns\.a has no option "colum".*Did you mean column\?/],
     [{ columns: { a: { column: 'a', as: 'int' } } }, /must be one of int64/],
-    [{ columns: { a: { column: 'a', as: 'dat' } } }, /Did you mean "date"/],
-    [{ columns: { a: { column: 'a', absent: 'nul' } } }, /Did you mean "null"/],
+    [{ columns: { a: { column: 'a', as: 'dat' } } }, /Did you mean date\?/],
+    [{ columns: { a: { column: 'a', absent: 'nul' } } }, /Did you mean null\?/],
     [{ columns: { a: '' } }, /column must be a name/],
     [{ columns: { a: 5 } }, /column name or/],
     [{ columns: { a: 'x', b: 'X' } }, /"X" twice/],
@@ -74,7 +74,7 @@ describe('table options', () => {
     [{ name: 'sqlite_form' }, /reserved/],
     [{ name: 'Spillway_form' }, /reserved/],
     [{ key: 'candidate' }, /names no field/],
-    [{ landing: 'row-by-rows' }, /Did you mean "row-by-row"/],
+    [{ landing: 'row-by-rows' }, /Did you mean row-by-row\?/],
     [{ check: 'yes' }, /check must be true or false/],
   ])('%j is refused, naming the option', (changes, expected) => {
     expect(problemOf(() => compileTable('forms', { table: withTable(changes) }))).toMatch(expected)
@@ -114,7 +114,7 @@ describe('keys and values of a mapped collection', () => {
     [[good], /must be a JSON object/],
     [null, /must be a JSON object/],
     ['text', /must be a JSON object/],
-    [{ ...good, nmae: 'x' }, /"nmae" of forms has no column.*Did you mean "name"/],
+    [{ ...good, nmae: 'x' }, /"nmae" of forms has no column.*Did you mean name\?/],
     [{ ...good, candidate: '7' }, /"7" in the value and "007" in the key/],
     [{ ...good, school: 12 }, /must be equal/],
     [{ ...good, school: undefined }, /must be equal/],

@@ -1,5 +1,5 @@
 import { ERRORS, SpillwayError } from '../../errors.ts'
-import { didYouMean } from '../../options/nearest.ts'
+import { didYouMean } from '../../kit/nearest.ts'
 import { EXIT, exitCodeOfCode } from '../exit-code.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Verb } from '../verb.ts'

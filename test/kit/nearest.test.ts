@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { didYouMean, nearestName } from '../../src/options/nearest.ts'
+import { didYouMean, nearestName } from '../../src/kit/nearest.ts'
 
 const NAMES = ['port', 'host', 'journal', 'frontBytesMax', 'data']
 
@@ -15,4 +15,17 @@ test('a name that is near to nothing offers nothing', () => {
   expect(nearestName('x', NAMES)).toBeUndefined()
   expect(nearestName('p'.repeat(1_000_000), NAMES)).toBeUndefined()
   expect(didYouMean('colour', NAMES)).toBe('')
+})
+
+test.each([
+  ['nmae', 'name'],
+  ['Columns', 'columns'],
+  ['version_column', 'versionColumn'],
+  ['chek', 'check'],
+])('%s was meant to be %s', (typed, meant) => {
+  expect(nearestName(typed, ['name', 'key', 'columns', 'versionColumn', 'check', 'landing'])).toBe(meant)
+})
+
+test.each(['history', 'x', 'n'.repeat(500)])('%s is near to nothing, so nothing is guessed', (typed) => {
+  expect(didYouMean(typed, ['name', 'key', 'columns', 'versionColumn', 'check', 'landing'])).toBe('')
 })
