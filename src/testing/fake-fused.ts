@@ -21,6 +21,7 @@ import type { FoldSnapshot, FrontReads, FrontSeen } from '../ports/front.ts'
 import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
 import type { FusedFront, FusedVerdict, FusedWriteResult } from '../ports/fused.ts'
 import type { JournalReader } from '../ports/journal.ts'
+import { bytesOf } from './fake-journal.ts'
 import { FrontPartition } from './front-partition.ts'
 import { frontVerbs } from './front-verbs.ts'
 import { FAIR, Link } from './link.ts'
@@ -256,7 +257,8 @@ export class FakeFused {
         link.call('info', 'gate', () => {
           const { log, trimmedThrough } = this.#at(partition)
           const end = log.at(-1)?.offset ?? trimmedThrough
-          return { identity: this.#journalName(partition), first: log[0]?.offset ?? end + 1, end }
+          // Not the first entry's own offset: where that is a frame, nothing between is missing.
+          return { identity: this.#journalName(partition), first: trimmedThrough + 1, end }
         }),
       read: (partition, after, limits) =>
         link.call('read', 'land', () => {
@@ -264,7 +266,12 @@ export class FakeFused {
           if (after < trimmedThrough)
             throw new SpillwayError('journal-mismatch', `Entries after ${after} were trimmed away.`)
           const rest = log.filter((stored) => stored.offset > after)
-          const entries = rest.slice(0, limits.entriesMax)
+          let bytes = 0
+          const fitting = rest.findIndex((stored, i) => {
+            bytes += bytesOf(stored.entry)
+            return i > 0 && bytes > limits.bytesMax
+          })
+          const entries = rest.slice(0, Math.min(limits.entriesMax, fitting < 0 ? rest.length : fitting))
           return { entries, atEnd: entries.length === rest.length }
         }),
       at: (partition, offset) =>

@@ -212,7 +212,8 @@ export class FakeJournal {
 
 type ReadLimits = Parameters<Journal['read']>[2]
 
-function bytesOf(entry: Entry): number {
+/** About what it takes; for limits of reads. */
+export function bytesOf(entry: Entry): number {
   if (entry.kind !== 'write') return 50
   return entry.writes.reduce((sum, write) => sum + 50 + (write.value?.bytes.byteLength ?? 0), 0)
 }

@@ -8,8 +8,10 @@ import {
   StepBoard,
   World,
 } from '../../src/testing/index.ts'
+import { FakeFused } from '../../src/testing/fake-fused.ts'
 import { databaseSuite } from '../conformance/database-suite.ts'
 import { frontSuite } from '../conformance/front-suite.ts'
+import { fusedSuite } from '../conformance/fused-suite.ts'
 import { journalSuite } from '../conformance/journal-suite.ts'
 
 /** A world that runs by itself while anything is to come, so that a test can simply await its calls. */
@@ -73,6 +75,21 @@ for (const exclusive of [true, false]) {
     },
   })
 }
+
+fusedSuite('simulated', {
+  open: ({ partitions, ageMax }) => {
+    const { world, board, process, close } = openWorld()
+    const fake = new FakeFused({ world, board, partitions, ageMax, releaseEagerness: 0.5 })
+    fake.weather = CALM
+    return Promise.resolve({
+      fused: fake.connect(process),
+      connect: () => Promise.resolve(fake.connect(new SimProcess(world, 'another'))),
+      elapse: (ms) => process.clock.sleep(ms),
+      changeIdentity: () => Promise.resolve(fake.failover(false)),
+      close,
+    })
+  },
+})
 
 databaseSuite('simulated', {
   runs: 20,
