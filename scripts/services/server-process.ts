@@ -1,0 +1,162 @@
+/**
+ * One server process: start it, wait until it really answers, and end exactly it.
+ *
+ *   absent ──launch──▶ starting ──the probe answers──▶ running ──stop, kill──▶ gone
+ *                         └── exits, or is late: it is ended, and the error shows the tail of its log
+ *
+ * A server of a test must not outlive the test, whatever ends that. So a shell is started beside each one, which
+ * reads from a pipe that only the starting process holds: `done` on it means that the server is gone, its end
+ * means that the starting process died, and then the shell kills the server. A *kept* server (`npm run services`)
+ * has no such guard and a session of its own, so that a Ctrl-C in the terminal does not reach it.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const probeEveryMs = 25
+const probeMsMax = 2_000
+const stopMsMax = 30_000
+const logTailLines = 12
+
+export type ServerSpec = {
+  name: string
+  program: string
+  args: string[]
+  cwd: string
+  logFile: string
+  startMsMax: number
+  /**
+   * Resolves once this very process answers as its clients need it; rejects while it does not. It must compare the
+   * pid or the folder with what the server says: another program may listen on the port.
+   */
+  probe: (pid: number) => Promise<void>
+}
+
+export type ServerProcess = {
+  pid: number
+  /** Whether it still runs; a paused one does. */
+  running: () => boolean
+  /** SIGTERM, then SIGKILL after 30 s; resolves when the process is gone, also when it was already. */
+  stop: () => Promise<void>
+  /** Sends the signal; after SIGKILL it resolves when the process is gone. */
+  kill: (signal?: NodeJS.Signals) => Promise<void>
+}
+
+/** The server did not come up; `portTaken` is set when another program listens on its port. */
+export class ServerFailed extends Error {
+  readonly portTaken: boolean
+  constructor(message: string, portTaken: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.portTaken = portTaken
+  }
+}
+
+export const logTail = (logFile: string): string => {
+  try {
+    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-logTailLines).join('\n')
+  } catch {
+    return ''
+  }
+}
+
+const within = async (promise: Promise<void>, ms: number) => {
+  const abort = new AbortController()
+  const late = async () => {
+    await sleep(ms, undefined, { signal: abort.signal })
+    throw new Error(`no answer within ${ms} ms`)
+  }
+  try {
+    await Promise.race([promise, late()])
+  } finally {
+    abort.abort()
+    promise.catch(() => undefined)
+  }
+}
+
+const startGuard = (pid: number): ChildProcess => {
+  const guard = spawn('/bin/sh', ['-c', `read -r word || kill -9 ${pid}`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  guard.on('error', () => undefined)
+  guard.stdin?.on('error', () => undefined)
+  guard.unref()
+  if (guard.stdin instanceof Socket) guard.stdin.unref()
+  return guard
+}
+
+/** Starts the server and resolves when it answers; a `kept` one outlives this process. */
+export const launch = async (spec: ServerSpec, kept = false): Promise<ServerProcess> => {
+  mkdirSync(dirname(spec.logFile), { recursive: true })
+  const log = openSync(spec.logFile, 'a')
+  const child = spawn(spec.program, spec.args, {
+    cwd: spec.cwd,
+    stdio: ['ignore', log, log],
+    detached: kept,
+    env: { ...process.env, LC_ALL: 'C' },
+  })
+  closeSync(log)
+
+  let gone: string | undefined
+  const exited = new Promise<void>((resolve) => {
+    const end = (how: string) => {
+      gone ??= how
+      resolve()
+    }
+    child.once('error', (error) => end(`could not be started: ${error.message}`))
+    child.once('exit', (code, signal) =>
+      end(signal ? `was ended by ${signal}` : `ended with exit code ${code}`),
+    )
+  })
+  // Its pid is known from here on, or never.
+  const pid = child.pid ?? -1
+  const guard = kept || pid < 0 ? undefined : startGuard(pid)
+  void exited.then(() => guard?.stdin?.end('done\n'))
+  child.unref()
+
+  const send = (signal: NodeJS.Signals) => {
+    if (gone === undefined) child.kill(signal)
+  }
+  // A running server keeps no program alive, but waiting for its end does.
+  const ended = async () => {
+    if (gone === undefined) child.ref()
+    await exited
+  }
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    send(signal)
+    if (signal === 'SIGKILL') await ended()
+  }
+  const stop = async () => {
+    send('SIGTERM')
+    // A paused process handles SIGTERM only once it runs again.
+    send('SIGCONT')
+    const timer = setTimeout(() => send('SIGKILL'), stopMsMax)
+    await ended()
+    clearTimeout(timer)
+  }
+
+  const deadline = performance.now() + spec.startMsMax
+  let lastAnswer: unknown
+  for (;;) {
+    if (gone !== undefined) break
+    try {
+      await within(spec.probe(pid), probeMsMax)
+      return { pid, running: () => gone === undefined, stop, kill }
+    } catch (error) {
+      lastAnswer = error
+    }
+    if (performance.now() > deadline) break
+    await sleep(probeEveryMs)
+  }
+  const why = gone ?? `did not answer within ${spec.startMsMax / 1_000} s`
+  await kill()
+  const tail = logTail(spec.logFile)
+  throw new ServerFailed(
+    `${spec.name} ${why}. The end of its log, ${spec.logFile}:\n${tail.replace(/^/gm, '  ')}`,
+    /address already in use/i.test(tail),
+    { cause: lastAnswer },
+  )
+}
