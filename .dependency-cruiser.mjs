@@ -1,6 +1,6 @@
 // The arrows between the folders of src, one named rule each. Read top to bottom it is the structure:
 // errors, events <- kit <- model <- ports <- engine; runtime -> kit; drivers -> ports, model, kit, runtime;
-// open.ts puts engine and drivers together; server, cli and client stand outside, on the public exports.
+// stores.ts picks drivers, open.ts puts engine and stores together; server, cli and client stand outside, on the public exports.
 
 const src = (...names) => names.map((name) => `^src/${name}`)
 const catalogues = src('errors\\.ts$', 'events\\.ts$')
@@ -102,11 +102,11 @@ export default {
       to: { path: '^src/drivers/', pathNot: '^src/drivers/$1/' },
     },
     {
-      name: 'only-open-composes',
+      name: 'only-stores-picks-drivers',
       comment:
-        'open.ts is the one composition root (testing composes the engine with its fakes): a second place that picks drivers would pick differently some day.',
+        'stores.ts is the one place that picks drivers, for the composition root open.ts (testing composes the engine with its fakes): a second one would pick differently some day.',
       severity: 'error',
-      from: { path: '^src/', pathNot: src('open\\.ts$', 'drivers/', 'testing/') },
+      from: { path: '^src/', pathNot: src('stores\\.ts$', 'drivers/', 'testing/') },
       to: { path: '^src/drivers/' },
     },
     {
@@ -130,7 +130,17 @@ export default {
         'server, cli and client live from what a user can import (kit and runtime apart): what they lack, users lack too, and it is added there.',
       severity: 'error',
       from: { path: src('server/', 'cli/', 'client/') },
-      to: { path: src('engine/', 'model/', 'ports/', 'drivers/', 'open\\.ts$', 'testing/(?!index)') },
+      to: {
+        path: src(
+          'engine/',
+          'model/',
+          'ports/',
+          'drivers/',
+          'open\\.ts$',
+          'stores\\.ts$',
+          'testing/(?!index)',
+        ),
+      },
     },
     {
       name: 'library-knows-no-surface',

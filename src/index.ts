@@ -1,6 +1,6 @@
 /** The public API of Spillway. */
 export { ddl, open } from './open.ts'
-export type { DdlPlan } from './open.ts'
+export type { DdlPlan } from './stores.ts'
 export { collection } from './options/collection.ts'
 export type { Collection, CollectionOptions } from './options/collection.ts'
 export type { Logger, TierOptions } from './options/tier-options.ts'

@@ -1,15 +1,10 @@
 /**
- * The composition root: the one place that sees the engine and the drivers together.
+ * The composition root: puts the engine on the stores that the options name.
  *
  *   options ─▶ checked ─▶ stores opened ─▶ positions compared, journal read to its end ─▶ tier
  *
  * Whatever was opened is closed again when a later step fails.
  */
-import { existsSync } from 'node:fs'
-import { openMemoryFront } from './drivers/memory/front.ts'
-import { openSqliteDatabase } from './drivers/sqlite/database.ts'
-import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
-import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { CollectionRuntime } from './engine/collection-runtime.ts'
 import type { CollectionSpec } from './engine/collection-runtime.ts'
 import { Engine } from './engine/engine.ts'
@@ -22,17 +17,11 @@ import { EVENTS } from './events.ts'
 import type { Report } from './events.ts'
 import { systemClock } from './kit/clock.ts'
 import { systemRandom } from './kit/random.ts'
+import { profileOf } from './options/profile.ts'
 import { checkTierOptions } from './options/tier-options.ts'
 import type { Logger, TierOptions } from './options/tier-options.ts'
-import type { Database } from './ports/database.ts'
-import type { Front } from './ports/front.ts'
-import type { Journal } from './ports/journal.ts'
-
-const PARTITIONS = 16
-const FRONT_BYTES_MAX = 256 * 2 ** 20
-
-const PROMISE =
-  'Acknowledged writes survive kill -9 and power loss of this machine; they may not survive the loss of its disk.'
+import { PARTITIONS, closeStores, ddlOf, journalPlace, openStores } from './stores.ts'
+import type { DdlPlan } from './stores.ts'
 
 /**
  * Opens a tier. Missing files and tables are made. Rejects with `invalid` (options, tables), `unavailable` (a store
@@ -41,32 +30,13 @@ const PROMISE =
  */
 export async function open(options: TierOptions): Promise<Tier> {
   checkTierOptions(options)
-  const paths = embeddedPaths(options)
+  const profile = profileOf(options, options.waitReplicas)
   const collections = compile(options)
-  const opened: { close(): Promise<unknown> }[] = []
+  const stores = await openStores(profile, options)
   try {
-    const journal: Journal = await openSqliteJournal({
-      path: paths.journal,
-      partitions: options.partitions ?? PARTITIONS,
-      ...(options.journalBytesMax === undefined ? {} : { bytesMax: options.journalBytesMax }),
-    })
-    opened.push(journal)
-    const database: Database = await openSqliteDatabase({
-      path: paths.database,
-      clock: systemClock,
-      ...(options.parkedMax === undefined ? {} : { parkedMax: options.parkedMax }),
-      ...(options.parkedBytesMax === undefined ? {} : { parkedBytesMax: options.parkedBytesMax }),
-    })
-    opened.push(database)
-    const front: Front = openMemoryFront({
-      partitions: journal.partitions,
-      bytesMax: options.frontBytesMax ?? FRONT_BYTES_MAX,
-      clock: systemClock,
-    })
-    opened.push(front)
     const history = new Set(collections.filter((one) => one.table.history).map((one) => one.name))
     const engine = await Engine.open({
-      stores: { kind: 'separate', front, journal, database },
+      stores,
       tables: collections.map((one) => one.table),
       clock: systemClock,
       random: systemRandom,
@@ -79,21 +49,13 @@ export async function open(options: TierOptions): Promise<Tier> {
     return new Spillway({
       engine,
       collections,
-      profile: { name: 'embedded', promise: PROMISE },
-      where: `the journal ${paths.journal}`,
+      profile: { name: profile.name, promise: profile.promise },
+      where: journalPlace(profile),
     })
   } catch (error) {
-    for (const store of opened.reverse()) await store.close().catch(() => undefined)
+    await closeStores(stores)
     throw error
   }
-}
-
-/** What the database lacks for these collections. */
-export interface DdlPlan {
-  /** SQL that is missing, in order; empty when nothing is. */
-  readonly statements: readonly string[]
-  /** What no statement of ours can mend: a sentence each, with its fix. */
-  readonly problems: readonly string[]
 }
 
 /**
@@ -106,37 +68,11 @@ export async function ddl(
   { apply = false }: { readonly apply?: boolean } = {},
 ): Promise<DdlPlan> {
   checkTierOptions(options)
-  const paths = embeddedPaths(options)
-  const tables = compile(options).map((one) => one.table)
-  // The journal's lock stands for both files: whoever has it is named.
-  const journal = existsSync(paths.journal)
-    ? await openSqliteJournal({ path: paths.journal, partitions: options.partitions ?? PARTITIONS })
-    : undefined
-  try {
-    return sqliteDdl(paths.database, tables, apply)
-  } finally {
-    await journal?.close()
-  }
-}
-
-function embeddedPaths(options: TierOptions): { journal: string; database: string } {
-  if (options.front !== 'memory:') throw notYet('front', options.front, 'memory:')
-  return {
-    journal: sqlitePath('journal', options.journal),
-    database: sqlitePath('database', options.database),
-  }
-}
-
-function sqlitePath(name: string, url: string): string {
-  const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : ''
-  if (path === '') throw notYet(name, url, 'sqlite:PATH')
-  return path
-}
-
-function notYet(name: string, url: string, nearest: string): SpillwayError {
-  return new SpillwayError(
-    'invalid',
-    `${name}: ${JSON.stringify(url)} is not a store of this version. The embedded profile is front memory:, journal sqlite:PATH, database sqlite:PATH; the nearest for ${name} is ${nearest}.`,
+  return ddlOf(
+    profileOf(options, options.waitReplicas),
+    options,
+    compile(options).map((one) => one.table),
+    apply,
   )
 }
 

@@ -17,6 +17,7 @@ import { openTier } from './open-stores.ts'
 import { count } from './terminal/columns.ts'
 import { withProgress } from './terminal/progress.ts'
 import { tokenFrom } from './token.ts'
+import { redactUrl } from '../options/store-url.ts'
 import type { ServeSettings } from '../options/serve-options.ts'
 import type { CloseReport, Tier } from '../index.ts'
 import type { Server } from '../server/index.ts'
@@ -76,6 +77,14 @@ function sayStopped(invocation: Invocation, report: CloseReport): void {
   )
 }
 
+/** Without passwords. */
+function storesOf({ tier }: ServeSettings): string {
+  return [...new Set([tier.front, tier.journal, tier.database])]
+    .filter((url) => url !== 'memory:' && url !== 'same')
+    .map(redactUrl)
+    .join(', ')
+}
+
 /** Serves until a signal and returns the exit code. `curl` adds a line to try it with. */
 export async function serveUntilStopped(
   invocation: Invocation,
@@ -96,7 +105,7 @@ export async function serveUntilStopped(
     `${strong(`spillway ${packageVersion()}`)} on ${runtimeName} ${runtimeVersion}, pid ${process.pid}`,
   )
   terminal.say(`  ${dim('profile')}  ${status.profile}: ${status.promise}`)
-  terminal.say(`  ${dim('data')}     ${data ?? `${settings.tier.journal}, ${settings.tier.database}`}`)
+  terminal.say(`  ${dim('data')}     ${data ?? storesOf(settings)}`)
   terminal.say(
     `  ${dim('serving')}  ${server.url}  ${dim(`(${server.url}/openapi.json, /metrics, /readyz)`)}`,
   )

@@ -8,11 +8,11 @@ import type { OptionTable } from './declare.ts'
 import type { Collection } from './collection.ts'
 
 export interface TierOptions {
-  /** `memory:` now. */
+  /** `memory:` (this process) or `redis://HOST:PORT/DB`. */
   readonly front: string
-  /** `sqlite:PATH` now. */
+  /** `sqlite:PATH`, or `same`: the Redis that is the front. */
   readonly journal: string
-  /** `sqlite:PATH` now. */
+  /** `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/NAME`. */
   readonly database: string
   /** Undeclared: every good name is taken and lands as JSON. Declared: others are `invalid`. */
   readonly collections?: readonly Collection<never>[] | readonly Collection[]
@@ -32,6 +32,10 @@ export interface TierOptions {
   readonly openTimeoutMs?: number
   /** Begin a new generation where journal and database do not belong together; what is lost is reported. Default false. */
   readonly acceptLoss?: boolean
+  /** Before every key in Redis; one Redis may serve several tiers. Default `spillway`. */
+  readonly namespace?: string
+  /** Profile redis: replicas that must have a write before it is acknowledged. Default 0. */
+  readonly waitReplicas?: number
   /** Which loops this process runs: `all` (default), `api` (no landing), `lander`. */
   readonly role?: 'all' | 'api' | 'lander'
   /** Where the library tells what happens; default: nowhere. */
@@ -52,19 +56,21 @@ export const TIER_OPTIONS = {
     kind: 'url',
     placeholder: 'url',
     default: 'memory:',
-    meaning: 'Where reads are served from. Now: memory: (this process).',
+    meaning: 'Where reads are served from: memory: (this process) or redis://HOST:PORT/DB.',
   },
   journal: {
     kind: 'url',
     placeholder: 'url',
     defaultMeaning: 'sqlite:DATA/journal.db',
-    meaning: 'The durable log whose append is the acknowledgement. Now: sqlite:PATH.',
+    meaning:
+      'The durable log whose append is the acknowledgement: sqlite:PATH, or same (the Redis that is the front).',
   },
   database: {
     kind: 'url',
     placeholder: 'url',
     defaultMeaning: 'sqlite:DATA/app.db',
-    meaning: 'The SQL database in which every acknowledged write lands. Now: sqlite:PATH.',
+    meaning:
+      'The SQL database in which every acknowledged write lands: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME.',
   },
   partitions: {
     kind: 'integer',
@@ -129,13 +135,28 @@ export const TIER_OPTIONS = {
     meaning:
       'Begins a new generation where journal and database do not belong together. What is lost is reported.',
   },
+  namespace: {
+    kind: 'text',
+    default: 'spillway',
+    placeholder: 'name',
+    meaning: 'Stands before every key in Redis, so that one Redis may serve several tiers.',
+  },
+  waitReplicas: {
+    kind: 'integer',
+    min: 0,
+    max: 16,
+    default: 0,
+    placeholder: 'count',
+    meaning:
+      'Profile redis: replicas that must have a write before it is acknowledged. With fewer alive, nothing is served.',
+  },
   role: {
     kind: 'choice',
     choices: ['all', 'api', 'lander'],
     default: 'all',
     placeholder: 'role',
     meaning:
-      'Which loops run here: all, or api (does not land). lander is for profiles with several processes; here it is the same as all.',
+      'Which loops run here: all; api does not land; lander lands, and is meant to get no traffic. Several processes need Redis and MariaDB.',
   },
   sabotage: {
     kind: 'choice',

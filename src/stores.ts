@@ -1,0 +1,113 @@
+/**
+ * Which driver a URL stands for: opens the stores of a profile, and asks them what `ddl` and `doctor` want to know.
+ *
+ * A driver's code is loaded when a URL names it, so that a program without Redis never loads its client.
+ */
+import { existsSync } from 'node:fs'
+import { openMemoryFront } from './drivers/memory/front.ts'
+import { openSqliteDatabase } from './drivers/sqlite/database.ts'
+import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
+import { openSqliteJournal } from './drivers/sqlite/journal.ts'
+import { systemClock } from './kit/clock.ts'
+import { redactUrl } from './options/store-url.ts'
+import type { Profile } from './options/profile.ts'
+import type { TableSpec } from './model/table.ts'
+import type { TierOptions } from './options/tier-options.ts'
+import type { Database } from './ports/database.ts'
+import type { Front } from './ports/front.ts'
+import type { FusedFront } from './ports/fused.ts'
+import type { Journal } from './ports/journal.ts'
+
+export const PARTITIONS = 16
+const FRONT_BYTES_MAX = 256 * 2 ** 20
+
+export type OpenStores =
+  | {
+      readonly kind: 'separate'
+      readonly front: Front
+      readonly journal: Journal
+      readonly database: Database
+    }
+  | { readonly kind: 'fused'; readonly fused: FusedFront; readonly database: Database }
+
+/** Opens all stores of a profile; what was opened is closed again when one of them does not open. */
+export async function openStores(profile: Profile, options: TierOptions): Promise<OpenStores> {
+  const opened: { close(): Promise<unknown> }[] = []
+  const keep = async <T extends { close(): Promise<unknown> }>(opening: Promise<T> | T): Promise<T> => {
+    const store = await opening
+    opened.push(store)
+    return store
+  }
+  try {
+    const journal = await keep(openJournal(profile, options))
+    const database = await keep(openDatabase(profile, options))
+    const front = await keep(
+      openMemoryFront({
+        partitions: journal.partitions,
+        bytesMax: options.frontBytesMax ?? FRONT_BYTES_MAX,
+        clock: systemClock,
+      }),
+    )
+    return { kind: 'separate', front, journal, database }
+  } catch (error) {
+    for (const store of opened.reverse()) await store.close().catch(() => undefined)
+    throw error
+  }
+}
+
+export async function closeStores(stores: OpenStores): Promise<void> {
+  const { database } = stores
+  const others = stores.kind === 'separate' ? [stores.front, stores.journal] : [stores.fused.front]
+  for (const store of [...others, database]) await store.close().catch(() => undefined)
+}
+
+function openJournal(profile: Profile, options: TierOptions): Promise<Journal> {
+  return openSqliteJournal({
+    path: profile.journal.path,
+    partitions: options.partitions ?? PARTITIONS,
+    ...(options.journalBytesMax === undefined ? {} : { bytesMax: options.journalBytesMax }),
+  })
+}
+
+function openDatabase(profile: Profile, options: TierOptions): Promise<Database> {
+  return openSqliteDatabase({
+    path: profile.database.path,
+    clock: systemClock,
+    ...(options.parkedMax === undefined ? {} : { parkedMax: options.parkedMax }),
+    ...(options.parkedBytesMax === undefined ? {} : { parkedBytesMax: options.parkedBytesMax }),
+  })
+}
+
+/** What the database lacks for some collections. */
+export interface DdlPlan {
+  /** SQL that is missing, in order; empty when nothing is. */
+  readonly statements: readonly string[]
+  /** What no statement of ours can mend: a sentence each, with its fix. */
+  readonly problems: readonly string[]
+}
+
+/** Compares the tables of the database with what the collections need; `apply` executes what is missing. */
+export async function ddlOf(
+  profile: Profile,
+  options: TierOptions,
+  tables: readonly TableSpec[],
+  apply: boolean,
+): Promise<DdlPlan> {
+  // The journal's lock stands for both files: whoever has it is named.
+  const journal =
+    profile.journal.scheme === 'sqlite' && existsSync(profile.journal.path)
+      ? await openJournal(profile, options)
+      : undefined
+  try {
+    return sqliteDdl(profile.database.path, tables, apply)
+  } finally {
+    await journal?.close()
+  }
+}
+
+/** Where acknowledged writes are until they have landed, for people. */
+export function journalPlace(profile: Profile): string {
+  return profile.journal.scheme === 'same'
+    ? `the stream in ${redactUrl(profile.front.url)}`
+    : `the journal ${profile.journal.path}`
+}
