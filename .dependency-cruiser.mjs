@@ -179,15 +179,30 @@ export default {
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     {
-      name: 'apps-and-benches-use-public-exports',
+      name: 'apps-are-users',
       comment:
-        'They measure and show what a user gets; a shortcut into src would measure something nobody has.',
+        'An application shows that the public exports are enough; one that reaches for more shows that they are not.',
       severity: 'error',
-      from: { path: '^(apps|bench)/' },
+      from: { path: '^apps/' },
+      to: { path: '^(src|test|scripts|bench)/', pathNot: src('index\\.ts$', 'client/index\\.ts$') },
+    },
+    {
+      name: 'benches-use-public-exports',
+      comment: 'They measure what a user gets; a shortcut into src would measure something nobody has.',
+      severity: 'error',
+      from: { path: '^bench/' },
       to: {
         path: '^src/',
         pathNot: src('index\\.ts$', 'client/index\\.ts$', 'testing/index\\.ts$', 'runtime/', 'kit/'),
       },
+    },
+    {
+      name: 'checkers-import-nothing-of-ours',
+      comment:
+        'A checker that shares code with what wrote the rows shares its mistakes, and proves nothing about them.',
+      severity: 'error',
+      from: { path: '^apps/[^/]+/checker/' },
+      to: { path: '^(src|apps/[^/]+/src|test|bench|scripts)/' },
     },
     {
       name: 'verdicts-import-nothing-of-src',
@@ -206,7 +221,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       extensions: ['.ts', '.js', '.mjs', '.json'],
-      conditionNames: ['types', 'import', 'node', 'default'],
+      conditionNames: ['spillway-source', 'types', 'import', 'node', 'default'],
     },
   },
 }

@@ -1,9 +1,14 @@
 import { defineConfig } from 'vitest/config'
 
 // One config for Node and Bun. What runs where, and how many tests each suite owes, is in test/suites.ts.
+// Applications import the package by its name, and get its sources.
+const conditions = ['spillway-source', 'node', 'import', 'module', 'default']
+
 export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
     environment: 'node',
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -24,6 +24,8 @@ const wrongImports: Record<string, string[]> = {
   'src/cli/main.ts': ['../engine/land.ts', '../../test/scenarios/kill-verdict.ts'],
   'test/scenarios/kill-verdict.ts': ['../../src/index.ts'],
   'bench/save.ts': ['../src/engine/land.ts'],
+  'apps/registration/checker/check.ts': ['../src/main.ts'],
+  'apps/registration/src/main.ts': ['../../../src/kit/clock.ts'],
 }
 
 let root = ''
@@ -54,6 +56,7 @@ const depcruise = (cwd: string) =>
       'src',
       'test',
       'bench',
+      'apps',
     ],
     { cwd, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
   )
