@@ -36,6 +36,8 @@ export type RedisOptions = {
 export type RedisServer = {
   readonly url: string
   readonly port: number
+  /** Where the other nodes of a cluster reach it. */
+  readonly busPort: number
   readonly pid: number
   readonly folder: string
   readonly logFile: string
@@ -87,6 +89,8 @@ const argsOf = (options: RedisOptions, port: number, busPort: number): string[] 
       : []),
     // A replica that joins needs its first copy at once, not after the five seconds that gather others.
     ...['--repl-diskless-sync-delay', '0'],
+    // Nor does a stop wait ten seconds for a replica that was killed or paused.
+    ...['--shutdown-timeout', '0'],
     ...(options.args ?? []),
   ]
 }
@@ -147,6 +151,7 @@ export const startRedis = async (options: RedisOptions): Promise<RedisServer> =>
   return {
     url: `redis://127.0.0.1:${port}/0`,
     port,
+    busPort,
     get pid() {
       return current.pid
     },

@@ -19,6 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const probeEveryMs = 25
 const probeMsMax = 2_000
 const stopMsMax = 30_000
+const askAgainToStopMs = 500
 const logTailLines = 12
 
 export type ServerSpec = {
@@ -51,6 +52,21 @@ export class ServerFailed extends Error {
   constructor(message: string, portTaken: boolean, options?: ErrorOptions) {
     super(message, options)
     this.portTaken = portTaken
+  }
+}
+
+/** Whether a process of that pid runs; one that has ended and is not yet collected by its parent does not. */
+export const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    // No /proc on this system: the signal's word holds.
+    return true
   }
 }
 
@@ -130,12 +146,18 @@ export const launch = async (spec: ServerSpec, kept = false): Promise<ServerProc
     if (signal === 'SIGKILL') await ended()
   }
   const stop = async () => {
-    send('SIGTERM')
-    // A paused process handles SIGTERM only once it runs again.
-    send('SIGCONT')
-    const timer = setTimeout(() => send('SIGKILL'), stopMsMax)
+    // Again and again: a Redis that is writing its first append-only file refuses SIGTERM and forgets it.
+    const ask = () => {
+      send('SIGTERM')
+      // A paused process handles SIGTERM only once it runs again.
+      send('SIGCONT')
+    }
+    ask()
+    const asking = setInterval(ask, askAgainToStopMs)
+    const late = setTimeout(() => send('SIGKILL'), stopMsMax)
     await ended()
-    clearTimeout(timer)
+    clearInterval(asking)
+    clearTimeout(late)
   }
 
   const deadline = performance.now() + spec.startMsMax

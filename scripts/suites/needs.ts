@@ -20,18 +20,34 @@ const canMount = (): boolean =>
   process.getuid?.() === 0 &&
   spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 
-const { strace } = tools
+/** A program that is run as it is: from PATH, or fetched. */
+const program = (name: string): Need => {
+  const tool = tools[name]
+  return {
+    has: () => toolPath(name) !== undefined,
+    ...(tool && { fetch: (say) => void fetchTool(tool, say) }),
+    howToGet: installCommand(name),
+  }
+}
+
+/** A server to talk to: one that the user names by URL, or a program to start a private one with. */
+const server = (name: string, urlVariable: string): Need => ({
+  ...program(name),
+  has: () => process.env[urlVariable] !== undefined || toolPath(name) !== undefined,
+  howToGet: `${installCommand(name)}, or name a server of yours: ${urlVariable}=…`,
+})
 
 export const needs: Record<string, Need> = {
   bun: {
     has: () => bunPath() !== undefined,
     howToGet: 'npm ci (Bun comes as an optional dependency on Linux and on Apple silicon)',
   },
-  strace: {
-    has: () => toolPath('strace') !== undefined,
-    ...(strace && { fetch: (say) => void fetchTool(strace, say) }),
-    howToGet: installCommand('strace'),
-  },
+  strace: program('strace'),
+  redis: server('redis', 'SPILLWAY_TEST_REDIS_URL'),
+  mariadb: server('mariadb', 'SPILLWAY_TEST_MYSQL_URL'),
+  // For suites that kill, pause and set servers, which a user's own must never suffer.
+  'redis-server': program('redis'),
+  'mariadb-server': program('mariadb'),
   'uid-drop': {
     has: canDropUser,
     howToGet: 'run as an ordinary user, or as a root that may start processes of another user (CAP_SETUID)',

@@ -11,11 +11,13 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { startMariadb } from '../../scripts/services/mariadb-server.ts'
 import type { MariadbOptions, MariadbServer } from '../../scripts/services/mariadb-server.ts'
+import { startRedisCluster } from '../../scripts/services/redis-cluster.ts'
+import type { RedisCluster, RedisClusterOptions } from '../../scripts/services/redis-cluster.ts'
 import { startRedis } from '../../scripts/services/redis-server.ts'
 import type { RedisOptions, RedisServer } from '../../scripts/services/redis-server.ts'
 
-export { startMariadb, startRedis }
-export type { MariadbServer, RedisServer }
+export { startMariadb, startRedis, startRedisCluster }
+export type { MariadbServer, RedisCluster, RedisServer }
 
 type Finish = (cleanUp: () => Promise<void>) => void
 
@@ -41,6 +43,11 @@ export const privateRedis = (
   options: Omit<RedisOptions, 'folder'> = {},
   finish: Finish = afterFile,
 ): Promise<RedisServer> => inFolderOfItsOwn(finish, (folder) => startRedis({ ...options, folder }))
+
+export const privateRedisCluster = (
+  options: Omit<RedisClusterOptions, 'folder'> = {},
+  finish: Finish = afterFile,
+): Promise<RedisCluster> => inFolderOfItsOwn(finish, (folder) => startRedisCluster({ ...options, folder }))
 
 export const privateMariadb = (
   options: Omit<MariadbOptions, 'folder'> = {},
