@@ -152,10 +152,14 @@ export default {
     {
       name: 'client-stands-alone',
       comment:
-        'spillway/client runs in programs that have no store: it carries neither library nor server along.',
+        'spillway/client runs in programs that have no store: it carries neither library nor server along, only types of the library.',
       severity: 'error',
       from: { path: '^src/client/' },
-      to: { path: '^src/', pathNot: [...catalogues, ...src('kit/', 'client/')] },
+      to: {
+        path: '^src/',
+        pathNot: [...catalogues, ...src('kit/', 'client/')],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'testing-is-not-shipped-inside',
@@ -173,10 +177,11 @@ export default {
     },
     {
       name: 'src-ships-with-its-dependencies',
-      comment: 'A development dependency is absent where the package is installed.',
+      comment:
+        'A development dependency is absent where the package is installed (optional peers are loaded on use).',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer'] },
     },
     {
       name: 'apps-are-users',

@@ -7,15 +7,8 @@ import { Transport } from './transport.ts'
 import { parsed, recordPath, segment } from './wire.ts'
 import type { AskTrace, ReceiptBody } from './receipt.ts'
 import type { ResultBody } from './remote-records.ts'
-import type {
-  AtomicWrite,
-  CollectionOf,
-  Receipt,
-  Records,
-  RemoteTier,
-  SignalOptions,
-  Status,
-} from './remote-tier.ts'
+import type { Receipt, Status } from '../index.ts'
+import type { AtomicWrite, CollectionOf, Records, RemoteTier, SignalOptions } from './remote-tier.ts'
 
 export interface ConnectOptions {
   /** The server's bearer token, when it has one. */

@@ -3,10 +3,9 @@ export { connect } from './connect.ts'
 export { ERRORS, SpillwayError, isSpillwayError } from '../errors.ts'
 export type { ErrorCode, ErrorKind } from '../errors.ts'
 export type { ConnectOptions } from './connect.ts'
+export type { AtomicWrite, CollectionOf, Records, RemoteTier, SignalOptions } from './remote-tier.ts'
 export type {
-  AtomicWrite,
   BatchWrite,
-  CollectionOf,
   JsonRecord,
   LedgerTotals,
   Parked,
@@ -14,13 +13,10 @@ export type {
   ReadOptions,
   Receipt,
   RecordOf,
-  Records,
-  RemoteTier,
   SealReceipt,
-  SignalOptions,
   Stage,
   Status,
   Trace,
   WaitOptions,
   WriteOptions,
-} from './remote-tier.ts'
+} from '../index.ts'

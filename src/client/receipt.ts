@@ -1,7 +1,7 @@
 /** Receipts of writes that happened in another process: their stages are asked for. */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { systemClock } from '../kit/clock.ts'
-import type { Receipt, Stage, Trace, WaitOptions } from './remote-tier.ts'
+import type { Receipt, Stage, Trace, WaitOptions } from '../index.ts'
 
 const WAIT_MS = 5_000
 const WAIT_MS_MAX = 60_000

@@ -4,7 +4,7 @@ import { memberOf } from '../kit/json-text.ts'
 import { RemoteReceipt } from './receipt.ts'
 import { jsonText, parsed, queryOf, segment } from './wire.ts'
 import type { AskTrace, ReceiptBody } from './receipt.ts'
-import type { Parked, ParkedInfo, Receipt } from './remote-tier.ts'
+import type { Parked, ParkedInfo, Receipt } from '../index.ts'
 import type { Transport } from './transport.ts'
 
 function pathOf(collection: string, key: string): string {

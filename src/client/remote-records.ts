@@ -11,12 +11,11 @@ import type {
   ReadOptions,
   Receipt,
   RecordOf,
-  Records,
   SealReceipt,
-  SignalOptions,
   Trace,
   WriteOptions,
-} from './remote-tier.ts'
+} from '../index.ts'
+import type { Records, SignalOptions } from './remote-tier.ts'
 import type { Transport } from './transport.ts'
 
 const UPDATES_MAX = 64
