@@ -99,7 +99,11 @@ export interface ServeSettings {
 function fileValues(file: NonNullable<OptionPlaces['file']>): Record<string, unknown> {
   const options = file.options as Record<string, unknown>
   const where = `Config file ${file.path}`
-  checkKnownKeys(options, [...Object.keys(TIER_OPTIONS), 'collections', 'logger', 'data', 'server'], where)
+  checkKnownKeys(
+    options,
+    [...Object.keys(TIER_OPTIONS), 'collections', 'logger', 'clients', 'data', 'server'],
+    where,
+  )
   const server = options.server ?? {}
   if (typeof server !== 'object' || Array.isArray(server))
     throw new SpillwayError('invalid', `${where}: server must be an object.`)
@@ -167,7 +171,8 @@ export function resolveServeOptions(places: OptionPlaces): ServeSettings {
     )
       tier[name] = values[name]
   }
-  for (const name of ['collections', 'logger']) if (file[name] !== undefined) tier[name] = file[name]
+  for (const name of ['collections', 'logger', 'clients'])
+    if (file[name] !== undefined) tier[name] = file[name]
   const server: Record<string, unknown> = {}
   for (const name of Object.keys(SERVER_OPTIONS)) if (values[name] !== undefined) server[name] = values[name]
   return {

@@ -38,6 +38,12 @@ export interface TierOptions {
   readonly waitReplicas?: number
   /** Which loops this process runs: `all` (default), `api` (no landing), `lander`. */
   readonly role?: 'all' | 'api' | 'lander'
+  /**
+   * Clients that the program made itself, used for the stores whose URLs name their kind; never closed by us. `redis`:
+   * an ioredis Redis or Cluster (its settings are taken over by connections of ours, because a client that resends would
+   * write twice). `mysql`: a mysql2 pool.
+   */
+  readonly clients?: { readonly redis?: object; readonly mysql?: object }
   /** Where the library tells what happens; default: nowhere. */
   readonly logger?: Logger
   /** For tests of tests only: acknowledges before the journal has it, to show that a proof finds it. */
@@ -167,7 +173,7 @@ export const TIER_OPTIONS = {
   },
 } as const satisfies OptionTable
 
-const KNOWN = [...Object.keys(TIER_OPTIONS), 'collections', 'logger']
+const KNOWN = [...Object.keys(TIER_OPTIONS), 'collections', 'logger', 'clients']
 
 /** Refuses unknown keys (naming the nearest), wrong kinds of values and values out of range with `invalid`. */
 export function checkTierOptions(options: TierOptions): void {
@@ -179,8 +185,27 @@ export function checkTierOptions(options: TierOptions): void {
     const value = options[name as keyof typeof TIER_OPTIONS]
     if (value !== undefined) checkValue(option, value, `open: ${name}`)
   }
+  checkClients(options.clients)
   for (const name of ['front', 'journal', 'database'] as const) {
     if (options[name] === undefined)
       throw new SpillwayError('invalid', `open needs ${name}: a URL. ${TIER_OPTIONS[name].meaning}`)
+  }
+}
+
+/** The one method of each kind of client that tells it from anything else. */
+const CLIENT_METHODS = { redis: 'duplicate', mysql: 'getConnection' } as const
+
+function checkClients(clients: TierOptions['clients']): void {
+  if (clients === undefined) return
+  if (typeof clients !== 'object' || clients === null)
+    throw new SpillwayError('invalid', 'open: clients takes an object: { redis, mysql }.')
+  checkKnownKeys(clients, Object.keys(CLIENT_METHODS), 'open: clients')
+  for (const [name, method] of Object.entries(CLIENT_METHODS)) {
+    const client = clients[name as keyof typeof CLIENT_METHODS] as Record<string, unknown> | undefined
+    if (client !== undefined && typeof client[method] !== 'function')
+      throw new SpillwayError(
+        'invalid',
+        `open: clients.${name} must be ${name === 'redis' ? 'a Redis or Cluster of ioredis' : 'a pool of mysql2 (createPool)'}.`,
+      )
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { profileOf } from '../../src/options/profile.ts'
 import { parseStoreUrl, redactUrl } from '../../src/options/store-url.ts'
+import { checkTierOptions } from '../../src/options/tier-options.ts'
 
 const urls = (front: string, journal: string, database = 'sqlite:app.db') => ({ front, journal, database })
 
@@ -68,5 +69,16 @@ describe('store URLs', () => {
     expect(redactUrl('mysql://root:p%40ss@db:3306/app')).toBe('mysql://root:***@db:3306/app')
     expect(redactUrl('redis://:secret@h:1/0')).toBe('redis://:***@h:1/0')
     expect(redactUrl('sqlite:./a:b@c')).toBe('sqlite:./a:b@c')
+  })
+})
+
+describe("a program's own clients", () => {
+  const options = { front: 'memory:', journal: 'sqlite:j.db', database: 'sqlite:a.db' }
+
+  test('must be what they are called', () => {
+    const pool = { getConnection: () => undefined }
+    expect(() => checkTierOptions({ ...options, clients: { mysql: pool } })).not.toThrow()
+    expect(() => checkTierOptions({ ...options, clients: { redis: pool } })).toThrow(/clients\.redis/)
+    expect(() => checkTierOptions({ ...options, clients: { mysq: pool } as object })).toThrow(/mysql/)
   })
 })

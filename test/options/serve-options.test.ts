@@ -14,7 +14,7 @@ const settings = (places: Partial<OptionPlaces>) =>
 const file = (options: object) => ({ path: 'spillway.config.ts', options })
 
 // The declared data and the written interface are the same options with the same types, or this does not compile.
-type Plain = Required<Omit<TierOptions, 'collections' | 'logger'>>
+type Plain = Required<Omit<TierOptions, 'collections' | 'logger' | 'clients'>>
 type Declared = Required<ValuesOf<typeof TIER_OPTIONS>>
 const sameOptions: [Plain, Declared] extends [Declared, Plain] ? true : false = true
 
