@@ -4,8 +4,8 @@
 import { accessSync, constants, existsSync, statSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { bytes } from '../terminal/columns.ts'
-import { bad, ok, warning } from './finding.ts'
-import type { Finding } from './finding.ts'
+import { bad, ok, warning } from '../../kit/finding.ts'
+import type { Finding } from '../../kit/finding.ts'
 
 /** statfs magic numbers (linux/magic.h) of file systems that change what is promised. */
 const NETWORK: Readonly<Record<number, string>> = {

@@ -3,9 +3,9 @@
  */
 import { existsSync } from 'node:fs'
 import { SqliteError, openSqlite } from '../../runtime/sqlite.ts'
-import { bad, ok, warning } from './finding.ts'
+import { bad, ok, warning } from '../../kit/finding.ts'
 import type { SqliteConnection } from '../../runtime/sqlite.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../../kit/finding.ts'
 
 function pragma(connection: SqliteConnection, name: string): string {
   const row = connection.prepare(`PRAGMA ${name}`).get()

@@ -1,4 +1,4 @@
-/** What `doctor` says about one thing: as it should be, worth a look, or wrong; and what to do about it. */
+/** What an examination says about one thing: as it should be, worth a look, or wrong; and what to do about it. */
 export interface Finding {
   readonly about: string
   readonly state: 'ok' | 'warning' | 'bad'
