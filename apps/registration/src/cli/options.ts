@@ -1,0 +1,104 @@
+/** The options of the command line: declared once, for parsing and for --help. */
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { StoreOptions } from '../store/store.ts'
+
+export class UsageError extends Error {}
+
+const OPTIONS = {
+  data: [
+    'DIR',
+    'folder of the embedded stores, the secret, imports and exports; default .cache/registration',
+  ],
+  front: ['URL', 'as `spillway serve`; default memory:'],
+  journal: ['URL', 'as `spillway serve`; default sqlite:DIR/journal.db'],
+  database: ['URL', 'as `spillway serve`; default sqlite:DIR/app.db'],
+  role: ['all|api|lander', 'which loops run in this process; default all'],
+  'secret-file': [
+    'FILE',
+    '64 hexadecimal digits, the same for all processes; default DIR/secret.key, made if missing',
+  ],
+  port: ['PORT', 'default 7080; 0 = a free one'],
+  host: ['ADDRESS', 'default 127.0.0.1'],
+  'trust-proxy': ['', 'take addresses from X-Forwarded-For'],
+  people: ['COUNT', 'generated candidates where there are none; default 5000 embedded, 0 otherwise'],
+  folder: ['DIR', 'where files go (generate, export)'],
+  'ready-secrets': ['', 'generate: keyed hashes instead of one-time codes'],
+  opens: ['INSTANT', 'window: when saving begins, such as 2026-06-26T09:00:00+08:00'],
+  closes: ['INSTANT', 'window: when it ends'],
+  login: ['LOGIN', 'reset-password: whose (ID number of a candidate)'],
+  as: ['candidate|teacher|staff', 'reset-password: default candidate'],
+  count: ['COUNT', 'sessions: how many; default 1000'],
+  hours: ['HOURS', 'sessions: how long they last; default 2'],
+  json: ['', 'results as JSON on stdout'],
+  help: ['', 'this text'],
+} as const
+
+type OptionName = keyof typeof OPTIONS
+
+export interface CommandLine {
+  readonly verb: string
+  readonly rest: readonly string[]
+  text(name: OptionName): string | undefined
+  flag(name: OptionName): boolean
+  whole(name: OptionName, usual: number): number
+}
+
+/** Throws UsageError for what is unknown. `extra` are arguments that a verb hands on (`check`). */
+export function commandLine(args: readonly string[]): CommandLine {
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, [value]]) => [name, { type: value === '' ? 'boolean' : 'string' }]),
+  ) as Record<string, { type: 'boolean' | 'string' }>
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+  const { values, positionals } = parsed
+  return {
+    verb: positionals[0] ?? 'serve',
+    rest: positionals.slice(1),
+    text: (name) => values[name] as string | undefined,
+    flag: (name) => values[name] === true,
+    whole: (name, usual) => {
+      const given = values[name] as string | undefined
+      if (given === undefined) return usual
+      if (!/^\d{1,9}$/.test(given)) throw new UsageError(`--${name} must be a whole number; it is ${given}.`)
+      return Number(given)
+    },
+  }
+}
+
+export interface Places {
+  readonly folder: string
+  readonly secretFile: string
+  readonly store: StoreOptions
+  readonly isEmbedded: boolean
+}
+
+export function placesOf(line: CommandLine): Places {
+  const folder = resolve(line.text('data') ?? join('.cache', 'registration'))
+  const front = line.text('front') ?? 'memory:'
+  const journal = line.text('journal') ?? `sqlite:${join(folder, 'journal.db')}`
+  const database = line.text('database') ?? `sqlite:${join(folder, 'app.db')}`
+  const role = line.text('role') ?? 'all'
+  if (role !== 'all' && role !== 'api' && role !== 'lander')
+    throw new UsageError(`--role must be all, api or lander; it is ${role}.`)
+  return {
+    folder,
+    secretFile: line.text('secret-file') ?? join(folder, 'secret.key'),
+    store: { front, journal, database, role },
+    isEmbedded: front === 'memory:',
+  }
+}
+
+export function usage(verbs: Readonly<Record<string, string>>): string {
+  const width = 30
+  const verbLines = Object.entries(verbs).map(([verb, meaning]) => `  ${verb.padEnd(width)}${meaning}`)
+  const optionLines = Object.entries(OPTIONS).map(
+    ([name, [value, meaning]]) =>
+      `  ${`--${name}${value === '' ? '' : ` ${value}`}`.padEnd(width)}${meaning}`,
+  )
+  return ['npm run app:registration -- [verb] [options]', '', ...verbLines, '', ...optionLines, ''].join('\n')
+}

@@ -1,0 +1,127 @@
+/**
+ * `serve`: the application. Embedded and empty, it is filled with generated people first, so that there is
+ * something to look at after one command.
+ */
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { instantOf } from '../clock.ts'
+import { generateFiles } from '../generate/files.ts'
+import { candidateId, generatedCode, teacherLogin } from '../generate/people.ts'
+import { makeApp } from '../server/app.ts'
+import { listen } from '../server/listen.ts'
+import { StaticFiles } from '../server/static-files.ts'
+import { placesOf } from './options.ts'
+import type { CommandLine, Places } from './options.ts'
+import { openServices } from './opened.ts'
+import type { Opened } from './opened.ts'
+import { data, tell } from './output.ts'
+import { importFile } from './verb-import.ts'
+
+const PEOPLE = 5_000
+const DAY_MS = 86_400_000
+const STOP_DRAIN_MS = 10_000
+const STAFF_LOGIN = 'admin'
+const PAGES = fileURLToPath(new URL('../../web', import.meta.url))
+
+export async function serveVerb(line: CommandLine): Promise<number> {
+  const places = placesOf(line)
+  const opened = await openServices(places)
+  const { services } = opened
+  const { store } = services
+  try {
+    const people = line.whole('people', places.isEmbedded ? PEOPLE : 0)
+    if (people > 0) await fill(opened, places, people)
+    await openWindow(opened)
+    const app = makeApp(services, await StaticFiles.of(PAGES), (error) =>
+      tell(JSON.stringify({ level: 'error', defect: error instanceof Error ? error.stack : String(error) })),
+    )
+    const listening = await listen(app, {
+      host: line.text('host') ?? '127.0.0.1',
+      port: line.whole('port', 7_080),
+      trustProxy: line.flag('trust-proxy'),
+    })
+    const stopped = stopSignal()
+    tell(await welcome(opened, listening.url, listening.runtime, places, people))
+    data({ ready: true, url: listening.url, pid: process.pid, role: places.store.role })
+    const signal = await stopped
+    tell(`${signal}: taking no more requests, landing what is pending …`)
+    await listening.close()
+  } finally {
+    const { pending, where } = await store.close({ drainMs: STOP_DRAIN_MS })
+    tell(
+      pending === 0
+        ? 'Everything has landed.'
+        : `${pending} writes are safe in ${where} and land at the next start.`,
+    )
+  }
+  return 0
+}
+
+async function fill(opened: Opened, places: Places, people: number): Promise<void> {
+  const { store, clock } = opened.services
+  if ((await store.candidates.get(candidateId(0))) !== undefined) return
+  tell(`Nobody is here yet: making ${people} candidates, their classes, results and a catalogue.`)
+  const folder = await mkdtemp(join(tmpdir(), 'registration-'))
+  try {
+    const files = await generateFiles({
+      people,
+      folder,
+      codeKey: opened.keys.oneTimeCode,
+      readySecrets: false,
+    })
+    for (const [kind, path] of files) await importFile(opened, kind, path, join(places.folder, 'imports'))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  const nowMs = clock.now()
+  await opened.services.settings.setWindow({
+    opens: instantOf(nowMs - DAY_MS),
+    closes: instantOf(nowMs + 7 * DAY_MS),
+  })
+}
+
+/** The first member of staff, where there is none: the code is told once, at the first start. */
+async function openWindow({ services }: Opened): Promise<void> {
+  const { store, signIn } = services
+  if ((await store.credentials.get(`staff/${STAFF_LOGIN}`)) !== undefined) return
+  const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
+  tell(`Staff: login ${STAFF_LOGIN}, one-time code ${code} (told only now; reset-password makes another).`)
+}
+
+async function welcome(
+  { services, keys }: Opened,
+  url: string,
+  runtime: string,
+  places: Places,
+  people: number,
+): Promise<string> {
+  const status = await services.store.tier.status()
+  const { window } = await services.settings.refresh()
+  const samples = [0, 1, 2].map((n) => `candidate/${candidateId(n)}`)
+  const codes = [...samples, `teacher/${teacherLogin(0)}`].map((person) => {
+    const [role, id] = person.split('/') as [string, string]
+    return `    ${role.padEnd(10)} ${id.padEnd(19)} one-time code ${generatedCode(keys.oneTimeCode, person)}`
+  })
+  return [
+    '',
+    `  registration  ${url}  (teachers: ${url}/teacher)`,
+    `  runs on ${runtime}, profile ${status.profile}: ${status.promise}`,
+    `  data in ${places.folder}`,
+    `  forms can be saved from ${window.opens} to ${window.closes}`,
+    ...(people > 0
+      ? ['  sign in with (the code is good once, then the password that you choose):', ...codes]
+      : []),
+    '',
+  ].join('\n')
+}
+
+async function stopSignal(): Promise<string> {
+  const [signal] = await Promise.race([
+    once(process, 'SIGTERM').then(() => ['SIGTERM']),
+    once(process, 'SIGINT').then(() => ['SIGINT']),
+  ])
+  return signal as string
+}

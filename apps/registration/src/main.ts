@@ -1,0 +1,48 @@
+/** The command line of registration: one verb a file in cli/. */
+import { isSpillwayError } from 'spillway'
+import { UsageError, commandLine, usage } from './cli/options.ts'
+import type { CommandLine } from './cli/options.ts'
+import { tell } from './cli/output.ts'
+import { generateVerb, sessionsVerb } from './cli/verb-generate.ts'
+import { importVerb } from './cli/verb-import.ts'
+import { serveVerb } from './cli/verb-serve.ts'
+import { Problem } from './problem.ts'
+
+const VERBS: Readonly<
+  Record<string, readonly [meaning: string, run: (line: CommandLine) => Promise<number>]>
+> = {
+  serve: ['the application (also without a verb)', serveVerb],
+  import: [
+    'KIND FILE, or FILE… named KIND.csv: candidates, results, classes, teachers, schools, majors',
+    importVerb,
+  ],
+  generate: ['CSV files of made-up people', generateVerb],
+  sessions: ['session tokens of made-up people, for load', sessionsVerb],
+}
+
+const EXIT = { ok: 0, failed: 1, usage: 2, conflict: 5, unreachable: 7 } as const
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const line = commandLine(args)
+    const verb = VERBS[line.verb]
+    if (line.flag('help')) {
+      process.stdout.write(
+        usage(Object.fromEntries(Object.entries(VERBS).map(([name, [meaning]]) => [name, meaning]))),
+      )
+      return EXIT.ok
+    }
+    if (verb === undefined)
+      throw new UsageError(`There is no verb ${line.verb}: ${Object.keys(VERBS).join(', ')}.`)
+    return await verb[1](line)
+  } catch (error) {
+    tell(error instanceof Error ? (error.message === '' ? String(error) : error.message) : String(error))
+    if (error instanceof UsageError) return EXIT.usage
+    if (error instanceof Problem) return error.status === 409 ? EXIT.conflict : EXIT.failed
+    if (isSpillwayError(error, 'unavailable')) return EXIT.unreachable
+    if (!isSpillwayError(error) && error instanceof Error) tell(error.stack ?? '')
+    return EXIT.failed
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,46 @@
+/** Whose request it is: a bearer token of a program, or the cookie of a browser. */
+import { getCookie, setCookie } from 'hono/cookie'
+import type { MiddlewareHandler } from 'hono'
+import type { Role } from '../domain/person.ts'
+import type { SignIn } from '../people/sign-in.ts'
+import { SESSION_MS } from '../people/session-token.ts'
+import { Problem } from '../problem.ts'
+import type { RequestContext, RequestEnvironment } from './environment.ts'
+
+const COOKIE = 'session'
+
+export function tokenOf(context: RequestContext): string | undefined {
+  const header = context.req.header('authorization')
+  if (header?.startsWith('Bearer ') === true) return header.slice('Bearer '.length).trim()
+  return getCookie(context, COOKIE)
+}
+
+/** `token` empty: takes the cookie away. Secure where the page came over TLS. */
+export function setSession(context: RequestContext, token: string): void {
+  const secure = context.req.header('x-forwarded-proto') === 'https' || context.req.url.startsWith('https:')
+  setCookie(context, COOKIE, token, {
+    httpOnly: true,
+    sameSite: 'Strict',
+    path: '/',
+    secure,
+    maxAge: token === '' ? 0 : SESSION_MS / 1_000,
+  })
+}
+
+/** Lets only people of this role through; any role where none is given. */
+export function signedIn(signIn: SignIn, role?: Role): MiddlewareHandler<RequestEnvironment> {
+  return async (context, next) => {
+    const token = tokenOf(context)
+    const session = token === undefined ? undefined : await signIn.session(token)
+    if (session === undefined)
+      throw new Problem(401, 'unauthenticated', 'Sign in: there is no session, or it has ended.')
+    if (role !== undefined && session.role !== role)
+      throw new Problem(
+        403,
+        'forbidden',
+        `This is for the role ${role}; you are signed in as ${session.role}.`,
+      )
+    context.set('session', session)
+    await next()
+  }
+}

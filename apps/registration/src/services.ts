@@ -1,0 +1,66 @@
+/** What the routes are made of, put together once. */
+import { CatalogueSource } from './catalogue/catalogue-source.ts'
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import { FormService } from './form/form-service.ts'
+import { GuessLimit } from './people/guess-limit.ts'
+import type { GuessLimits } from './people/guess-limit.ts'
+import { keysOf } from './people/keys.ts'
+import { USUAL_COST } from './people/secret.ts'
+import type { SlowHashCost } from './people/secret.ts'
+import { SessionTokens } from './people/session-token.ts'
+import { SignIn } from './people/sign-in.ts'
+import { SlowHash } from './people/slow-hash.ts'
+import { Settings } from './store/site-settings.ts'
+import type { Store } from './store/store.ts'
+import { AuditLog } from './teacher/audit.ts'
+
+export interface ServiceOptions {
+  readonly store: Store
+  readonly secret: Uint8Array
+  readonly clock?: Clock
+  readonly choicesMax?: number
+  readonly cost?: SlowHashCost
+  readonly guessLimits?: GuessLimits
+}
+
+export const CHOICES_MAX = 80
+
+export interface Services {
+  readonly store: Store
+  readonly clock: Clock
+  readonly settings: Settings
+  readonly catalogue: CatalogueSource
+  readonly forms: FormService
+  readonly signIn: SignIn
+  readonly tokens: SessionTokens
+  readonly audit: AuditLog
+  readonly choicesMax: number
+}
+
+export function makeServices(options: ServiceOptions): Services {
+  const { store, clock = systemClock, choicesMax = CHOICES_MAX } = options
+  const keys = keysOf(options.secret)
+  const tokens = new SessionTokens(keys.session)
+  const settings = new Settings(store, clock)
+  const catalogue = new CatalogueSource(store.sql)
+  return {
+    store,
+    clock,
+    settings,
+    catalogue,
+    forms: new FormService({ store, settings, catalogue, clock, receiptKey: keys.receipt, choicesMax }),
+    signIn: new SignIn({
+      store,
+      clock,
+      keys,
+      tokens,
+      slowHash: new SlowHash(),
+      cost: options.cost ?? USUAL_COST,
+      guesses: new GuessLimit(clock, options.guessLimits),
+    }),
+    tokens,
+    audit: new AuditLog(store, clock),
+    choicesMax,
+  }
+}
