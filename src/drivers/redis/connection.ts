@@ -1,0 +1,103 @@
+/**
+ * Connections to Redis that never do anything twice: no offline queue, no resending after a reconnect, RESP2 replies.
+ *
+ * A user's own client is only a pattern: its address, credentials, TLS, Sentinels or cluster nodes are taken over by
+ * connections of ours (`duplicate`), because a client that resends would append a write twice. It is never closed.
+ */
+import type { Cluster, Redis } from 'ioredis'
+import { SpillwayError } from '../../errors.ts'
+import { withDeadline } from '../../kit/clock.ts'
+import type { Clock } from '../../kit/clock.ts'
+
+export type RedisClient = Redis | Cluster
+
+export interface ConnectionOptions {
+  /** `redis://[user:password@]host:port/db`, or `rediss://`. */
+  readonly url?: string
+  readonly client?: RedisClient
+  readonly clock: Clock
+  /** How long the first connection may take. */
+  readonly connectTimeoutMs: number
+  /** A connection that brings nothing for so long, while something was asked, is given up. */
+  readonly callTimeoutMs: number
+  readonly name: string
+}
+
+type ClusterOverrides = NonNullable<Parameters<Cluster['duplicate']>[1]>
+
+const RECONNECT_MS_MAX = 1_000
+
+export function isCluster(client: RedisClient): client is Cluster {
+  return client.isCluster
+}
+
+/** Connects, or rejects with `unavailable`; what is returned is ours to close. */
+export async function connectRedis(options: ConnectionOptions): Promise<RedisClient> {
+  const client = await create(options)
+  let failure: unknown
+  client.on('error', (error: unknown) => {
+    failure = error
+  })
+  try {
+    await withDeadline(options.clock, options.connectTimeoutMs, ready(client))
+    return client
+  } catch (error) {
+    client.disconnect()
+    const cause = failure ?? error
+    throw new SpillwayError(
+      'unavailable',
+      `Redis at ${whereOf(options)} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
+  }
+}
+
+function ready(client: RedisClient): Promise<void> {
+  return new Promise((resolve) => {
+    client.once('ready', () => resolve())
+    // The first attempt may fail while the server starts: the client tries again until the deadline.
+    client.connect().catch(() => undefined)
+  })
+}
+
+async function create(options: ConnectionOptions): Promise<RedisClient> {
+  const { url, client, connectTimeoutMs, callTimeoutMs, name } = options
+  const one = {
+    protocol: 2,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    reconnectOnError: null,
+    retryStrategy: (times: number) => Math.min(50 * times, RECONNECT_MS_MAX),
+    connectTimeout: connectTimeoutMs,
+    socketTimeout: callTimeoutMs,
+    connectionName: name,
+    enableAutoPipelining: false,
+  } as const
+  if (client === undefined) {
+    const { Redis } = await import('ioredis').catch((cause: unknown) => {
+      throw new SpillwayError('invalid', 'A redis:// store needs the package ioredis: npm install ioredis.', {
+        cause,
+      })
+    })
+    return new Redis(url as string, one)
+  }
+  if (!isCluster(client)) return client.duplicate(one)
+  return client.duplicate([], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableAutoPipelining: false,
+    scaleReads: 'master',
+    // What was sent and brought no answer is unknown; only redirections are followed, which did nothing.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    redisOptions: { ...client.options.redisOptions, ...one } as NonNullable<ClusterOverrides['redisOptions']>,
+  })
+}
+
+function whereOf({ url, client }: ConnectionOptions): string {
+  if (url !== undefined) return new URL(url).host
+  if (client === undefined || isCluster(client)) return 'the cluster'
+  return `${client.options.host ?? 'localhost'}:${client.options.port ?? 6379}`
+}
