@@ -11,6 +11,8 @@
  * why nothing here needs a lock. An outage is waited out with back-off, for ever, and parks nothing; only data
  * that the database does not accept is parked.
  *
+ * Where several processes could land a partition, one does (`landing-turn.ts`).
+ *
  * Follows the front while it answers, so that the front is never behind what the database has without need.
  * Bounds: rows and bytes of a batch; memory of one batch.
  */
@@ -36,6 +38,7 @@ import type { EngineContext } from './context.ts'
 import { markProblem, sameMark } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
 import type { Landed } from './landed.ts'
+import { LandingTurn } from './landing-turn.ts'
 
 /** What lets the lander judge whether to yield to a spike. */
 export interface LandingLoad {
@@ -61,8 +64,8 @@ export interface LanderOptions {
   /** True when what is in the journal was judged when it was appended (fused). */
   readonly judged: boolean
   hasHistory(collection: string): boolean
-  /** Where this process writes as well: what else it has to do. Without it landing never pauses. */
-  load?(): LandingLoad
+  /** What else this process has to do, and how much is left to land as far as it knows. */
+  load(): LandingLoad
   /** Called after each landed batch, with the mark that the database has now and how many entries it refused. */
   onLanded(mark: Mark, refused: number): void
 }
@@ -77,6 +80,7 @@ export class Lander implements Loop {
   readonly #options: LanderOptions
   readonly #loop: BackgroundLoop
   readonly #work = new Signal()
+  readonly #turn: LandingTurn
   #fold: DatabaseFold | undefined
   /** Where the journal ended when the last batch was begun, when that was, and how long the batch took. */
   #last = { end: 0, at: 0, tookMs: 0 }
@@ -85,6 +89,7 @@ export class Lander implements Loop {
 
   constructor(options: LanderOptions) {
     this.#options = options
+    this.#turn = new LandingTurn(options)
     const { clock, random, settings, report } = options.context
     this.#loop = new BackgroundLoop({
       name: `landing of partition ${options.partition}`,
@@ -141,6 +146,7 @@ export class Lander implements Loop {
       this.#changedOutside = false
       this.#fold = undefined
     }
+    if (!this.#turn.mine && !(await this.#takesOver(signal))) return
     await this.#yield(signal)
     const fold = (this.#fold ??= await this.#load())
     const entries = ofRows(
@@ -181,15 +187,28 @@ export class Lander implements Loop {
           plan,
           result,
         )
-      if (result.kind === 'moved') return this.#reload()
+      if (result.kind === 'moved') {
+        this.#turn.moved(fold.mark, result.mark)
+        return this.#reload()
+      }
       return this.#stand(result.bound, signal)
     }
   }
 
+  /** Another process lands here: true once it does not any more, and something is left to land. */
+  async #takesOver(signal: AbortSignal): Promise<boolean> {
+    const { landed, load } = this.#options
+    if (load().end <= landed.position) {
+      await this.#work.wait(signal)
+      return false
+    }
+    this.#fold = undefined
+    return this.#turn.comes(signal)
+  }
+
   /** Leaves the machine to a spike of writes for a while; whoever waits for landing ends the pause. */
   async #yield(signal: AbortSignal): Promise<void> {
-    const load = this.#options.load?.()
-    if (load === undefined) return
+    const load = this.#options.load()
     const { clock } = this.#options.context
     const { landed } = this.#options
     const { end, at, tookMs } = this.#last

@@ -69,6 +69,10 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
       landed: this.landed,
       judged: true,
       hasHistory: options.hasHistory,
+      load: () => {
+        const { bytes, bytesMax } = fused.front.usage()
+        return { end: this.end, filled: bytes / bytesMax, lagMs: this.lag.ms(this.landed.position, this.end) }
+      },
       onLanded: (mark, refused) => trimmer.landed(mark, refused),
     })
   }

@@ -46,6 +46,8 @@ export interface EngineSettings {
   readonly openTimeoutMs: number
   /** How long open may take to bring the front to the end of the journal. */
   readonly recoverTimeoutMs: number
+  /** How long a lander leaves a partition to another process before it looks whether that one gets on. */
+  readonly standBackMs: number
   /** How often a process that lands looks where the database is: it may have gone back while nothing was to land. */
   readonly idleLookMs: number
   /** Positions after which a void is forgotten; the same in every store of a deployment. */
@@ -82,6 +84,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   callMs: 10_000,
   openTimeoutMs: 30_000,
   recoverTimeoutMs: 600_000,
+  standBackMs: 500,
   idleLookMs: 5_000,
   ageMax: 2 ** 20,
   nestingMax: 512,

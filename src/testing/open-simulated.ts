@@ -60,6 +60,7 @@ export function planSettings(world: World): SimPlan {
       visibleWaitMs: world.pick([100, 600, 2_000]),
       settleWaitMs: world.pick([100, 600, 2_000]),
       followMs: world.pick([50, 150, 300]),
+      standBackMs: world.pick([20, 200, 500]),
       holdMs: world.pick([50, 2_000]),
       callMs: 4_000,
       retryMsMax: 500,
