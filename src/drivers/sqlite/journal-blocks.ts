@@ -1,24 +1,34 @@
 /**
- * Blocks: what one commit brought for one partition, a row of its table.
+ * Blocks: what one commit brought, for all partitions, a row of one table.
  *
- * The checksum covers the partition and the offsets too, so that a block in the wrong place is as damaged as one
- * with a changed byte.
+ * Reading one partition means reading blocks that have others' entries as well. When a process starts, all
+ * partitions are read at once and side by side, so the blocks that were read last are kept for the next one.
+ *
+ * Bounds: 32 MiB of blocks (one at least), until the next checkpoint of appends.
  */
-import { crc32 } from 'node:zlib'
-import type { SqliteConnection } from '../../runtime/sqlite.ts'
+import type { SqliteConnection, SqliteStatement } from '../../runtime/sqlite.ts'
+import type { Chapters } from './journal-chapters.ts'
 import { gap, mismatch } from './journal-failures.ts'
+import { areBytesOf, lastOf, unpackHead } from './journal-head.ts'
+import type { Section } from './journal-head.ts'
 import type { ReadAnswer } from './journal-messages.ts'
 
-/** Rows of one query, as far as their bytes can be foreseen from the one before. */
+/** Rows and bytes of one query, as far as they can be foreseen. */
 const BLOCKS_PER_QUERY_MAX = 32
+const BYTES_PER_QUERY = 2 * 1024 * 1024
+const CACHE_BYTES_MAX = 32 * 1024 * 1024
 
-export interface BlockRow {
-  readonly first: number
-  readonly entries: number
-  readonly crc: number
+export interface Block {
+  readonly n: number
+  readonly sections: readonly Section[]
   readonly bytes: Uint8Array
-  // Rows of the binding are open records.
-  [column: string]: number | Uint8Array
+}
+
+export interface BlockHead {
+  readonly n: number
+  readonly sections: readonly Section[]
+  /** Of the entries. */
+  readonly length: number
 }
 
 export interface BlockRange {
@@ -30,70 +40,135 @@ export interface BlockRange {
   readonly bytesMax: number
 }
 
-export function checksum(partition: number, first: number, entries: number, bytes: Uint8Array): number {
-  return crc32(bytes, crc32(new Uint8Array(Float64Array.of(partition, first, entries).buffer)))
+interface Piece {
+  readonly section: Section
+  readonly block: Block
 }
 
-/** Blocks from the one that holds `from` on, without a gap, checked, until a limit is reached; at least one. */
-export function readBlocks(db: SqliteConnection, path: string, range: BlockRange): BlockRow[] {
-  const { partition, from, end, entriesMax, bytesMax } = range
-  const table = `block_${partition}`
-  const start = db.prepare(`SELECT max(first) AS first FROM ${table} WHERE first <= ?`)
-  const next = db.prepare(
-    `SELECT first, entries, crc, bytes FROM ${table} WHERE first >= ? ORDER BY first LIMIT ?`,
-  )
-  try {
-    const blocks: BlockRow[] = []
-    let expected = (start.get(from)?.['first'] ?? from) as number
-    let entries = expected - from
+export class Blocks {
+  readonly #path: string
+  readonly #chapters: Chapters
+  readonly #select: SqliteStatement
+  readonly #selectHeads: SqliteStatement
+  readonly #cache = new Map<number, Block>()
+  #cachedBytes = 0
+  #lengthSeen = BYTES_PER_QUERY
+
+  constructor(db: SqliteConnection, path: string, chapters: Chapters) {
+    this.#path = path
+    this.#chapters = chapters
+    this.#select = db.prepare('SELECT n, head, crc, bytes FROM block WHERE n >= ? ORDER BY n LIMIT ?')
+    this.#selectHeads = db.prepare('SELECT n, head, crc FROM block WHERE n >= ? ORDER BY n LIMIT ?')
+  }
+
+  /** Heads from block `n` on, checked. */
+  heads(n: number, limit: number): BlockHead[] {
+    return this.#selectHeads.all(n, limit).map((row) => {
+      const sections = unpackHead(row['n'] as number, row['head'], row['crc'])
+      if (sections === undefined) throw this.#damaged(row['n'] as number)
+      const last = sections.at(-1)
+      return { n: row['n'] as number, sections, length: last === undefined ? 0 : last.at + last.length }
+    })
+  }
+
+  /** The entries of a partition from the section that holds `from` on, without a gap, until a limit; at least one. */
+  read(range: BlockRange): ReadAnswer {
+    const { partition, from, end, entriesMax, bytesMax } = range
+    const pieces: Piece[] = []
+    let expected = from
     let bytes = 0
-    while (expected <= end && entries < entriesMax && bytes < bytesMax) {
-      const rows = next.all<BlockRow>(expected, blocksToAsk(blocks.at(-1), bytesMax - bytes))
-      if (rows.length === 0) throw gap(path, partition, expected)
-      for (const row of rows) {
-        check(path, partition, expected, row)
-        if (entries >= entriesMax || (bytes > 0 && bytes + row.bytes.byteLength > bytesMax)) return blocks
-        blocks.push(row)
-        expected = row.first + row.entries
-        entries += row.entries
-        bytes += row.bytes.byteLength
-      }
+    let n = 0
+    while (expected <= end && expected - from < entriesMax && bytes < bytesMax) {
+      const piece = this.#find(partition, expected, n)
+      if (bytes > 0 && bytes + piece.section.length > bytesMax) break
+      pieces.push(piece)
+      bytes += piece.section.length
+      expected = lastOf(piece.section) + 1
+      n = piece.block.n
     }
-    return blocks
-  } finally {
-    start.finalize()
-    next.finalize()
+    return pack(pieces, bytes, end)
+  }
+
+  /** One block, whole. */
+  get(n: number): Block {
+    const block = this.#next(n)
+    if (block?.n !== n) throw this.#damaged(n)
+    return block
+  }
+
+  /** What was read is not kept any longer: blocks were changed, or nobody reads. */
+  forget(): void {
+    this.#cache.clear()
+    this.#cachedBytes = 0
+  }
+
+  #find(partition: number, offset: number, fromBlock: number): Piece {
+    let n = Math.max(fromBlock, this.#chapters.before(partition, offset))
+    for (;;) {
+      const block = this.#next(n)
+      if (block === undefined) throw gap(this.#path, partition, offset)
+      for (const section of block.sections) {
+        if (section.partition !== partition || lastOf(section) < offset) continue
+        if (section.first > offset) throw gap(this.#path, partition, offset)
+        return { section, block }
+      }
+      n = block.n + 1
+    }
+  }
+
+  /** The block `n`, or the first one after it. */
+  #next(n: number): Block | undefined {
+    const cached = this.#cache.get(n)
+    if (cached !== undefined) return cached
+    const rows = this.#select.all(n, this.#rowsToAsk())
+    let found: Block | undefined
+    for (const row of rows) {
+      const block = this.#checked(row)
+      found ??= block
+      this.#keep(block)
+    }
+    return found
+  }
+
+  #rowsToAsk(): number {
+    const rows = Math.floor(BYTES_PER_QUERY / Math.max(1, this.#lengthSeen))
+    return Math.max(1, Math.min(BLOCKS_PER_QUERY_MAX, rows))
+  }
+
+  #checked(row: Readonly<Record<string, unknown>>): Block {
+    const { n, head, crc, bytes } = row
+    const sections = unpackHead(n as number, head, crc)
+    if (sections === undefined || !areBytesOf(head as Uint8Array, bytes)) throw this.#damaged(n as number)
+    this.#lengthSeen = bytes.byteLength
+    return { n: n as number, sections, bytes }
+  }
+
+  #keep(block: Block): void {
+    if (this.#cache.has(block.n)) return
+    this.#cache.set(block.n, block)
+    this.#cachedBytes += block.bytes.byteLength
+    for (const [n, { bytes }] of this.#cache) {
+      if (this.#cachedBytes <= CACHE_BYTES_MAX || n === block.n) return
+      this.#cache.delete(n)
+      this.#cachedBytes -= bytes.byteLength
+    }
+  }
+
+  #damaged(n: number): Error {
+    return mismatch(this.#path, `the entries of block ${n} have another checksum than was stored`)
   }
 }
 
-function blocksToAsk(before: BlockRow | undefined, bytes: number): number {
-  if (before === undefined) return 1
-  return Math.max(1, Math.min(BLOCKS_PER_QUERY_MAX, Math.floor(bytes / before.bytes.byteLength)))
-}
-
-function check(path: string, partition: number, expected: number, row: BlockRow): void {
-  if (row.first !== expected) throw gap(path, partition, expected)
-  // A damaged row may have lost its columns.
-  if (row.bytes instanceof Uint8Array && checksum(partition, row.first, row.entries, row.bytes) === row.crc)
-    return
-  throw mismatch(
-    path,
-    `the entries from offset ${row.first} on in partition ${partition} have another checksum than was stored`,
-  )
-}
-
-/** One buffer with the bytes of all blocks, to be moved to another thread. */
-export function pack(rows: readonly BlockRow[], end: number): ReadAnswer {
-  let length = 0
-  for (const { bytes } of rows) length += bytes.byteLength
+/** One buffer with the bytes of all pieces, to be moved to another thread. */
+function pack(pieces: readonly Piece[], length: number, end: number): ReadAnswer {
   const buffer = new ArrayBuffer(length)
   const all = new Uint8Array(buffer)
   const blocks: number[] = []
   let at = 0
-  for (const { first, entries, bytes } of rows) {
-    all.set(bytes, at)
-    blocks.push(first, entries, at, bytes.byteLength)
-    at += bytes.byteLength
+  for (const { section, block } of pieces) {
+    all.set(block.bytes.subarray(section.at, section.at + section.length), at)
+    blocks.push(section.first, section.entries, at, section.length)
+    at += section.length
   }
   return { buffer, blocks, end }
 }

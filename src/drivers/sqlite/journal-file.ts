@@ -1,18 +1,19 @@
 /**
- * The SQLite file of a journal: blocks of entries, one transaction a group commit.
+ * The SQLite file of a journal: blocks of entries, one transaction and one block a group commit.
  *
  *   spillway_journal   one row: format, identity, partitions
- *   spillway_ends      one row: newest offset of every partition, rewritten in every commit
- *   block_<partition>  first offset · entries · crc · their bytes
+ *   spillway_state     one row: newest block; newest and trimmed offset of every partition
+ *   block              n · head (whose entries, and where) · crc · the entries of all partitions
  *
- * Offsets run from 1 without a gap. A commit adds one block to each partition that it brings something for, so 256
- * puts over 16 partitions are 16 rows. Every partition has a table of its own, because SQLite packs rows that are
- * appended to the end of a table, and splits pages half full in the middle of one: 209-239k entries/s against
- * 75-164k with one table for all (256 entries of 560 bytes a commit, one 2-core machine, neighbours on it).
+ * Offsets run from 1 without a gap, per partition. All partitions share a block, because what a commit costs is the
+ * pages that it touches: with a table and a row for each of 16 partitions, a commit of 128 puts of 575 bytes took
+ * 3.5 us of CPU a put and 40 pages; as one row of pages of 16 KiB it takes 2.0 us and 6 pages. Readers pay: they
+ * read others' entries too (journal-blocks.ts). So do trims: a block goes when nobody needs it (journal-sweep.ts).
  *
  * Durable: WAL, synchronous=FULL, one fsync a commit. A power cut leaves the last intact commit: SQLite's checksums
- * cut the torn tail off. What else can be wrong is found, not skipped: bytes by the crc over partition, offsets and
- * content; lost rows by spillway_ends when the file is opened, and by the offset that follows when they are read;
+ * cut the torn tail off. What else can be wrong is found, not skipped: bytes by checksums over place, head and
+ * content; lost blocks by the offsets of those that follow, and of the newest by spillway_state, which is stored
+ * before the log is moved into the file (up to there the log's own checksums answer for it) and when it is closed;
  * another file by its identity.
  *
  * One owner: the connection keeps SQLite's exclusive lock, so that a second process is turned away at open.
@@ -21,7 +22,7 @@
  * pages are used again. The write-ahead log is moved into the file between commits whenever 4 MiB have come, and its
  * own file is cut back to 16 MiB. Moved every 4 / 16 / 64 MiB: 218k / 219k / 266k entries/s, and at the 99.9th
  * percentile a commit took 20 / 43 / 111 ms (commits of 256 entries of 560 bytes, a busy 2-core machine): a steady
- * journal is worth more here than the last fifth.
+ * journal is worth more here than the last fifth. In memory: 8 bytes a block (journal-chapters.ts).
  *
  * After a failed fsync nothing that the kernel still holds can be trusted: the file is `broken`, takes nothing more
  * and has to be opened again.
@@ -31,34 +32,49 @@ import { SpillwayError, invariant } from '../../errors.ts'
 import { SqliteError } from '../../runtime/sqlite.ts'
 import type { SqliteConnection, SqliteStatement } from '../../runtime/sqlite.ts'
 import { forgetOwner, nameOwner } from './file-owner.ts'
-import { checksum, pack, readBlocks } from './journal-blocks.ts'
-import { gap, journalError, mismatch, readError } from './journal-failures.ts'
+import { Blocks } from './journal-blocks.ts'
+import { Chapters } from './journal-chapters.ts'
+import { journalError, readError } from './journal-failures.ts'
+import { headChecksum, packHead } from './journal-head.ts'
+import type { Section } from './journal-head.ts'
+import { learn } from './journal-learn.ts'
 import { SECTION_FIELDS } from './journal-messages.ts'
 import type { AppendAnswer, AppendCall, JournalInit, ReadAnswer, ReadCall } from './journal-messages.ts'
-import { opened, packEnds, prepare, unpackEnds } from './journal-schema.ts'
+import { PAGE_BYTES, opened, packState, prepare, readState } from './journal-schema.ts'
+import { BLOCKS_PER_STEP, isSweepDue, merge, planSweep } from './journal-sweep.ts'
+import type { SweepStep } from './journal-sweep.ts'
 
-/** A prepared insert for each, out of the 1,000 statements of a connection. */
 const PARTITIONS_MAX = 512
 const CONTROL_RESERVE_BYTES = 64 * 1024
 const CONTROL_RESERVE_SHARE = 0.01
 /** How much may be in the write-ahead log before it is moved into the file. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
 /** What a block costs beside its bytes, for the decision whether it fits: a page that it shares with nothing. */
-const BLOCK_OVERHEAD_BYTES = 4096
-const BLOCKS_PER_TRIM = 64
+const BLOCK_OVERHEAD_BYTES = PAGE_BYTES
 
 export class JournalFile {
   readonly identity: string
   readonly #path: string
   readonly #db: SqliteConnection
   readonly #bytesMax: number
-  readonly #firsts: number[] = []
-  readonly #ends: number[] = []
-  readonly #inserts: SqliteStatement[] = []
+  readonly #ends: number[]
+  readonly #trimmed: number[]
+  readonly #chapters: Chapters
+  readonly #blocks: Blocks
+  readonly #insert: SqliteStatement
+  readonly #remove: SqliteStatement
   readonly #begin: SqliteStatement
   readonly #commit: SqliteStatement
-  readonly #saveEnds: SqliteStatement
+  readonly #saveState: SqliteStatement
   readonly #pages: SqliteStatement
+  /** Number of the newest block. */
+  #newest = 0
+  /** Entries in the file. */
+  #entries = 0
+  /** The block up to which a sweep has come, and where it ends; undefined: none is on. */
+  #sweep: { to: number; readonly end: number } | undefined
+  /** Entries that nobody needs and that the last sweep left. */
+  #left = 0
   #bytesUsed = 0
   #bytesSinceCheckpoint = 0
   #broken: unknown
@@ -83,16 +99,21 @@ export class JournalFile {
       nameOwner(path)
       this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
       this.#commit = this.#db.prepare('COMMIT')
-      this.#saveEnds = this.#db.prepare('UPDATE spillway_ends SET ends = ?, crc = ?')
+      this.#saveState = this.#db.prepare('UPDATE spillway_state SET state = ?, crc = ?')
       this.#pages = this.#db.prepare(
         'SELECT (page_count - freelist_count) * page_size AS bytes FROM pragma_page_count, pragma_freelist_count, pragma_page_size',
       )
-      for (let partition = 0; partition < partitions; partition += 1) {
-        this.#inserts.push(
-          this.#db.prepare(`INSERT INTO block_${partition} (first, entries, crc, bytes) VALUES (?, ?, ?, ?)`),
-        )
-      }
-      this.#learnEnds(partitions)
+      this.#insert = this.#db.prepare('INSERT INTO block (n, head, crc, bytes) VALUES (?, ?, ?, ?)')
+      this.#remove = this.#db.prepare('DELETE FROM block WHERE n = ?')
+      this.#chapters = new Chapters(partitions)
+      this.#blocks = new Blocks(this.#db, path, this.#chapters)
+      const state = readState(this.#db, path, partitions)
+      this.#trimmed = [...state.trimmed]
+      const learned = learn(path, this.#blocks, this.#chapters, state)
+      this.#ends = learned.ends
+      this.#newest = learned.newest
+      this.#entries = learned.entries
+      this.#left = this.#vain()
       this.#measure()
     } catch (error) {
       if (isOwner) forgetOwner(path)
@@ -106,7 +127,7 @@ export class JournalFile {
   }
 
   first(partition: number): number {
-    return this.#firsts[partition] as number
+    return (this.#trimmed[partition] as number) + 1
   }
 
   end(partition: number): number {
@@ -116,13 +137,17 @@ export class JournalFile {
   append(call: AppendCall): AppendAnswer {
     this.#mustBeWhole()
     this.#mustFit(call)
+    const { buffer } = call
     const ends = [...this.#ends]
-    const firsts: number[] = []
+    const { sections, length } = this.#sections(call, ends)
+    const n = this.#newest + 1
     try {
+      const bytes = new Uint8Array(buffer, 0, length)
+      const head = packHead(sections, bytes)
       this.#begin.run()
-      this.#insert(call, ends, firsts)
-      const packed = packEnds(ends)
-      this.#saveEnds.run(packed, crc32(packed))
+      this.#insert.run(n, head, headChecksum(n, head), bytes)
+      // What goes from the log into the file has to be answered for by the file.
+      if (this.#bytesSinceCheckpoint + length >= CHECKPOINT_BYTES) this.#store(n, ends)
     } catch (error) {
       throw this.#rolledBack(error)
     }
@@ -131,32 +156,41 @@ export class JournalFile {
     } catch (error) {
       throw this.#uncommitted(error)
     }
-    for (let i = 0; i < ends.length; i += 1) this.#ends[i] = ends[i] as number
+    this.#chapters.note(n, this.#ends)
+    this.#newest = n
+    this.#bytesSinceCheckpoint += length
+    for (const { partition, entries } of sections) {
+      this.#ends[partition] = ends[partition] as number
+      this.#entries += entries
+    }
     this.#measure()
-    return { buffer: call.buffer, firsts, bytes: this.#bytesUsed }
+    return { buffer, firsts: sections.map(({ first }) => first), bytes: this.#bytesUsed }
   }
 
-  #insert(call: AppendCall, ends: number[], firsts: number[]): void {
-    const { buffer, sections } = call
-    for (let i = 0; i < sections.length; i += SECTION_FIELDS) {
-      const [partition, entries, offset, length] = sections.slice(i, i + SECTION_FIELDS) as [
+  /** Gives every section its offsets; `ends` are moved on. */
+  #sections(
+    call: AppendCall,
+    ends: number[],
+  ): { readonly sections: readonly Section[]; readonly length: number } {
+    const sections: Section[] = []
+    let length = 0
+    for (let i = 0; i < call.sections.length; i += SECTION_FIELDS) {
+      const [partition, entries, at, bytes] = call.sections.slice(i, i + SECTION_FIELDS) as [
         number,
         number,
         number,
         number,
       ]
-      const insert = this.#inserts[partition]
+      const end = ends[partition]
       invariant(
-        insert !== undefined,
-        `Partition ${partition} was appended to in a journal of ${this.#inserts.length}`,
+        end !== undefined && at === length,
+        `Partition ${partition} was appended to in a journal of ${ends.length}, ${at} bytes after ${length}`,
       )
-      const bytes = new Uint8Array(buffer, offset, length)
-      const first = (ends[partition] as number) + 1
-      insert.run(first, entries, checksum(partition, first, entries, bytes), bytes)
-      ends[partition] = first + entries - 1
-      firsts.push(first)
-      this.#bytesSinceCheckpoint += length
+      sections.push({ partition, entries, first: end + 1, at, length: bytes })
+      ends[partition] = end + entries
+      length += bytes
     }
+    return { sections, length }
   }
 
   /**
@@ -175,10 +209,7 @@ export class JournalFile {
     }
     if (after >= end) return { buffer: new ArrayBuffer(0), blocks: [], end }
     try {
-      return pack(
-        readBlocks(this.#db, this.#path, { partition, from: after + 1, end, entriesMax, bytesMax }),
-        end,
-      )
+      return this.#blocks.read({ partition, from: after + 1, end, entriesMax, bytesMax })
     } catch (error) {
       throw readError(this.#path, error)
     }
@@ -191,38 +222,77 @@ export class JournalFile {
   trim(partition: number, offset: number): boolean {
     if (this.#closed) return false
     this.#mustBeWhole()
-    const end = this.end(partition)
-    const table = `block_${partition}`
+    const to = Math.min(offset, this.end(partition))
+    if (to > (this.#trimmed[partition] as number)) this.#trimmed[partition] = to
+    const vain = this.#vain()
+    if (this.#sweep === undefined && !isSweepDue(this.#entries - vain, vain, this.#left)) return false
+    this.#sweep ??= { to: 0, end: this.#chapters.keptFrom(this.#trimmed) }
     try {
-      const keptFrom =
-        offset >= end
-          ? end + 1
-          : this.#number(`SELECT max(first) AS value FROM ${table} WHERE first <= ?`, offset + 1)
-      if (keptFrom === undefined || keptFrom <= this.first(partition)) return false
-      this.#db.exec('PRAGMA synchronous = NORMAL')
-      const remove = this.#db.prepare(
-        `DELETE FROM ${table} WHERE first IN (SELECT first FROM ${table} WHERE first < ? ORDER BY first LIMIT ${BLOCKS_PER_TRIM})`,
-      )
-      try {
-        remove.run(keptFrom)
-        this.#bytesSinceCheckpoint += BLOCKS_PER_TRIM * BLOCK_OVERHEAD_BYTES
-      } finally {
-        remove.finalize()
-        this.#db.exec('PRAGMA synchronous = FULL')
-      }
-      const first = this.#number(`SELECT min(first) AS value FROM ${table}`) ?? end + 1
-      this.#firsts[partition] = first
-      this.#measure()
-      return first < keptFrom
+      return this.#sweepOn(this.#sweep)
     } catch (error) {
-      throw this.#noted(journalError(this.#path, error))
+      throw this.#noted(readError(this.#path, error))
     }
+  }
+
+  #sweepOn(sweep: { to: number; readonly end: number }): boolean {
+    const heads = this.#blocks.heads(sweep.to + 1, BLOCKS_PER_STEP)
+    if (!((heads[0]?.n ?? Number.POSITIVE_INFINITY) < sweep.end)) {
+      this.#sweep = undefined
+      this.#left = this.#vain()
+      return false
+    }
+    const step = planSweep(heads, this.#trimmed)
+    if (step.gone.length > 0 || step.merged.length > 0) this.#take(step)
+    this.#chapters.thin(sweep.to, step)
+    sweep.to = step.to
+    return true
+  }
+
+  #take(step: SweepStep): void {
+    this.#db.exec('PRAGMA synchronous = NORMAL')
+    try {
+      const merged = merge(
+        step.merged.map((n) => this.#blocks.get(n)),
+        this.#trimmed,
+      )
+      this.#begin.run()
+      for (const n of [...step.gone, ...step.merged]) this.#remove.run(n)
+      const into = step.merged.at(-1)
+      if (into !== undefined) {
+        const head = packHead(merged.sections, merged.bytes)
+        this.#insert.run(into, head, headChecksum(into, head), merged.bytes)
+      }
+      this.#store(this.#newest, this.#ends)
+      this.#commit.run()
+    } finally {
+      this.#rollback()
+      this.#db.exec('PRAGMA synchronous = FULL')
+      this.#blocks.forget()
+    }
+    this.#entries -= step.entries
+    // What goes costs its share of the pages that list what is free.
+    this.#bytesSinceCheckpoint += step.bytes + (step.gone.length * PAGE_BYTES) / 4
+    this.#measure()
+  }
+
+  /** Entries in the file that nobody needs. */
+  #vain(): number {
+    let needed = 0
+    for (let partition = 0; partition < this.#ends.length; partition += 1)
+      needed += this.end(partition) - (this.#trimmed[partition] as number)
+    return this.#entries - needed
+  }
+
+  #store(newest: number, ends: readonly number[]): void {
+    const state = packState({ newest, ends, trimmed: this.#trimmed })
+    this.#saveState.run(state, crc32(state))
   }
 
   /** Moves the write-ahead log into the file where enough has come together. To be called between appends. */
   checkpointIfDue(): void {
     if (this.#bytesSinceCheckpoint < CHECKPOINT_BYTES || this.#broken !== undefined || this.#closed) return
     this.#bytesSinceCheckpoint = 0
+    this.#blocks.forget()
     try {
       this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
     } catch (error) {
@@ -234,8 +304,15 @@ export class JournalFile {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    forgetOwner(this.#path)
-    this.#db.close()
+    try {
+      // Closing moves the log into the file, whole.
+      if (this.#broken === undefined) this.#store(this.#newest, this.#ends)
+    } catch (error) {
+      this.#noted(error)
+    } finally {
+      forgetOwner(this.#path)
+      this.#db.close()
+    }
   }
 
   #mustBeWhole(): void {
@@ -250,9 +327,8 @@ export class JournalFile {
   #mustFit(call: AppendCall): void {
     const { sections, hasWrites } = call
     const reserve = hasWrites ? 0 : Math.max(CONTROL_RESERVE_BYTES, this.#bytesMax * CONTROL_RESERVE_SHARE)
-    let bytes = this.#bytesUsed
-    for (let i = 0; i < sections.length; i += SECTION_FIELDS)
-      bytes += (sections[i + 3] as number) + BLOCK_OVERHEAD_BYTES
+    let bytes = this.#bytesUsed + BLOCK_OVERHEAD_BYTES
+    for (let i = 0; i < sections.length; i += SECTION_FIELDS) bytes += sections[i + 3] as number
     if (bytes <= this.#bytesMax + reserve) return
     throw new SpillwayError(
       'overloaded',
@@ -302,35 +378,5 @@ export class JournalFile {
 
   #measure(): void {
     this.#bytesUsed = this.#pages.get()?.['bytes'] as number
-  }
-
-  #learnEnds(partitions: number): void {
-    const row = this.#db
-      .prepare('SELECT ends, crc FROM spillway_ends')
-      .get<{ ends: Uint8Array; crc: number }>()
-    if (row === undefined || row.ends.byteLength !== partitions * 8 || crc32(row.ends) !== row.crc) {
-      throw mismatch(this.#path, 'the record of its ends is damaged')
-    }
-    const ends = unpackEnds(row.ends)
-    for (let partition = 0; partition < partitions; partition += 1) {
-      const table = `block_${partition}`
-      const end = ends[partition] as number
-      const first = this.#number(`SELECT min(first) AS value FROM ${table}`)
-      const last = this.#number(
-        `SELECT first + entries - 1 AS value FROM ${table} ORDER BY first DESC LIMIT 1`,
-      )
-      if (last !== undefined && last !== end) throw gap(this.#path, partition, Math.min(last, end) + 1)
-      this.#firsts.push(first ?? end + 1)
-      this.#ends.push(end)
-    }
-  }
-
-  #number(sql: string, ...params: number[]): number | undefined {
-    const statement = this.#db.prepare(sql)
-    try {
-      return (statement.get(...params)?.['value'] ?? undefined) as number | undefined
-    } finally {
-      statement.finalize()
-    }
   }
 }

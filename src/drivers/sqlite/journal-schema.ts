@@ -10,7 +10,9 @@ import type { JournalInit } from './journal-messages.ts'
 
 /** "SpWJ": what SQLite files of ours say they are. */
 const APPLICATION_ID = 0x5370574a
-const FORMAT = 1
+const FORMAT = 2
+/** Blocks are tens of kilobytes: fewer pages to write and to sum, 2.0 us of CPU an entry instead of 2.4 with 4 KiB. */
+export const PAGE_BYTES = 16 * 1024
 /** The write-ahead log's own file is cut back to it. */
 const LOG_BYTES_KEPT = 16 * 1024 * 1024
 
@@ -50,6 +52,7 @@ export function prepare(db: SqliteConnection, init: JournalInit): string {
       `${init.path} is a SQLite file of another program, not a Spillway journal: name a file of its own for the journal.`,
     )
   }
+  if (isEmpty) db.exec(`PRAGMA page_size = ${PAGE_BYTES}`)
   if (pragma(db, 'journal_mode = WAL') !== 'wal') {
     throw new SpillwayError(
       'unavailable',
@@ -68,18 +71,16 @@ export function prepare(db: SqliteConnection, init: JournalInit): string {
 function make(db: SqliteConnection, init: JournalInit): void {
   db.exec(`PRAGMA application_id = ${APPLICATION_ID};
     CREATE TABLE spillway_journal (format INTEGER NOT NULL, identity TEXT NOT NULL, partitions INTEGER NOT NULL);
-    CREATE TABLE spillway_ends (ends BLOB NOT NULL, crc INTEGER NOT NULL)`)
-  for (let partition = 0; partition < init.partitions; partition += 1) {
-    db.exec(`CREATE TABLE block_${partition} (
-      first INTEGER PRIMARY KEY, entries INTEGER NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL)`)
-  }
+    CREATE TABLE spillway_state (state BLOB NOT NULL, crc INTEGER NOT NULL);
+    CREATE TABLE block (n INTEGER PRIMARY KEY, head BLOB NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL)`)
   db.prepare('INSERT INTO spillway_journal (format, identity, partitions) VALUES (?, ?, ?)').run(
     FORMAT,
     init.newIdentity,
     init.partitions,
   )
-  const ends = packEnds(Array.from({ length: init.partitions }, () => 0))
-  db.prepare('INSERT INTO spillway_ends (ends, crc) VALUES (?, ?)').run(ends, crc32(ends))
+  const zeros = Array.from({ length: init.partitions }, () => 0)
+  const state = packState({ newest: 0, ends: zeros, trimmed: zeros })
+  db.prepare('INSERT INTO spillway_state (state, crc) VALUES (?, ?)').run(state, crc32(state))
 }
 
 function check(db: SqliteConnection, { path, partitions }: JournalInit): string {
@@ -88,7 +89,7 @@ function check(db: SqliteConnection, { path, partitions }: JournalInit): string 
   if (row['format'] !== FORMAT) {
     throw new SpillwayError(
       'invalid',
-      `${path} has journal format ${row['format']}; this version of Spillway reads ${FORMAT}.`,
+      `${path} has journal format ${row['format']}; this version of Spillway reads ${FORMAT}: open it with the version that made it, let everything land, and begin with a new file.`,
     )
   }
   if (row['partitions'] !== partitions) {
@@ -105,11 +106,33 @@ function pragma(db: SqliteConnection, sql: string): unknown {
   return row === undefined ? undefined : Object.values(row)[0]
 }
 
-/** The newest offset of every partition, as it is stored. */
-export function packEnds(ends: readonly number[]): Uint8Array {
-  return new Uint8Array(Float64Array.from(ends).buffer)
+/** What blocks alone would not tell: how far it went, and what was trimmed. */
+export interface JournalState {
+  /** Number of the newest block. */
+  readonly newest: number
+  /** Of every partition: its newest offset, and the last one that was trimmed. */
+  readonly ends: readonly number[]
+  readonly trimmed: readonly number[]
 }
 
-export function unpackEnds(bytes: Uint8Array): Float64Array {
-  return new Float64Array(bytes.slice().buffer)
+export function packState({ newest, ends, trimmed }: JournalState): Uint8Array {
+  return new Uint8Array(Float64Array.from([newest, ...ends, ...trimmed]).buffer)
+}
+
+/** The state as it was last stored. */
+export function readState(db: SqliteConnection, path: string, partitions: number): JournalState {
+  const row = db.prepare('SELECT state, crc FROM spillway_state').get<{ state: Uint8Array; crc: number }>()
+  if (
+    row === undefined ||
+    row.state.byteLength !== (1 + 2 * partitions) * 8 ||
+    crc32(row.state) !== row.crc
+  ) {
+    throw mismatch(path, 'the record of its ends is damaged')
+  }
+  const [newest, ...offsets] = new Float64Array(row.state.slice().buffer)
+  return {
+    newest: newest as number,
+    ends: offsets.slice(0, partitions),
+    trimmed: offsets.slice(partitions),
+  }
 }

@@ -145,11 +145,12 @@ describe('a damaged file', () => {
   })
 
   test.each([
-    ['a block in the middle', 'DELETE FROM block_0 WHERE first = 4'],
-    ['the newest block', 'DELETE FROM block_0 WHERE first = (SELECT max(first) FROM block_0)'],
-    ['the record of the ends', 'DELETE FROM spillway_ends'],
+    ['a block in the middle', 'DELETE FROM block WHERE n = 4'],
+    ['the first block', 'DELETE FROM block WHERE n = 1'],
+    ['the newest block', 'DELETE FROM block WHERE n = (SELECT max(n) FROM block)'],
+    ['the record of the ends', 'DELETE FROM spillway_state'],
     ['what identifies it', 'DELETE FROM spillway_journal'],
-    ['a table', 'DROP TABLE block_1'],
+    ['a table', 'DROP TABLE block'],
   ])('without %s it is refused', (_, sql) => {
     filled().close()
     const db = openSqlite(directory.path)
@@ -159,12 +160,13 @@ describe('a damaged file', () => {
   })
 
   test.each([
-    ['with other bytes', `UPDATE block_0 SET bytes = zeroblob(length(bytes)) WHERE first = 1`],
+    ['with other bytes', `UPDATE block SET bytes = zeroblob(length(bytes)) WHERE n = 1`],
     [
-      'moved to another partition',
-      `UPDATE block_1 SET bytes = (SELECT bytes FROM block_0 WHERE first = 1), crc = (SELECT crc FROM block_0 WHERE first = 1) WHERE first = 1`,
+      "with another one's content",
+      `UPDATE block SET (head, crc, bytes) = (SELECT head, crc, bytes FROM block WHERE n = 1) WHERE n = 2`,
     ],
-  ])('a block %s is refused when it is read', (_, sql) => {
+    ['with another head', `UPDATE block SET head = (SELECT head FROM block WHERE n = 1) WHERE n = 2`],
+  ])('a block %s is refused', (_, sql) => {
     filled().close()
     const db = openSqlite(directory.path)
     db.exec(sql)
@@ -195,6 +197,14 @@ describe('a file that is no journal of ours', () => {
       /with 2 partitions and is opened with 3/,
     )
     expect(wholeCommits(directory.path)).toBe(COMMITS)
+  })
+
+  test('a journal of another format is refused, naming both', () => {
+    filled().close()
+    const db = openSqlite(directory.path)
+    db.exec('UPDATE spillway_journal SET format = 1')
+    db.close()
+    expect(() => openFile(directory.path)).toThrow(/has journal format 1; this version of Spillway reads 2/)
   })
 
   test('a directory in its place is refused', () => {
