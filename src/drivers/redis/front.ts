@@ -100,7 +100,8 @@ class RedisFront extends RedisFrontReads implements Front {
     if (outcome === 'turned-away') return { kind: 'turned-away', seen }
     const judged = [...String(verdicts)].map(verdictOf)
     if (outcome === 'applied') return { kind: 'applied', seen, verdicts: judged }
-    const { writes } = entries[judged.length]?.entry as WriteEntry
+    const stopped = entries[judged.length] as PlacedEntry
+    const { writes } = stopped.entry as WriteEntry
     const missing = (lacking as number[]).map((index) => writes[index] as RecordRef)
     return { kind: 'needs-fill', seen, verdicts: judged, missing }
   }

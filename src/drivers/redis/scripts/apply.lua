@@ -89,9 +89,9 @@ local function eachWrite(at, writes, first, each)
     if flags < 2 then
       stored = pack('>BI7', ABSENT, first + write - 1)
     else
-      local codec, _, bytes, from = unpackStruct('<BI4I4', blob, at)
-      stored = pack('>BI7', codec, first + write - 1)
-      if codec ~= 0 then stored = stored .. sub(blob, at + 1, at + 4) end
+      local codec, rawBytes, bytes, from = unpackStruct('<BI4I4', blob, at)
+      if rawBytes == bytes then stored = pack('>BI7', codec, first + write - 1)
+      else stored = pack('>BI7', codec + HAS_RAW_BYTES, first + write - 1) .. sub(blob, at + 1, at + 4) end
       at = from + bytes
       stored = stored .. sub(blob, from, at - 1)
     end
