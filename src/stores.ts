@@ -10,6 +10,8 @@ import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
 import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { systemClock } from './kit/clock.ts'
 import { redactUrl } from './options/store-url.ts'
+import type { RedisClient } from './drivers/redis/connection.ts'
+import type { RedisFrontOptions } from './drivers/redis/front.ts'
 import type { Profile } from './options/profile.ts'
 import type { TableSpec } from './model/table.ts'
 import type { TierOptions } from './options/tier-options.ts'
@@ -39,15 +41,18 @@ export async function openStores(profile: Profile, options: TierOptions): Promis
     return store
   }
   try {
+    if (profile.journal.scheme === 'same') {
+      const database = await keep(openDatabase(profile, options))
+      const { openRedisFused } = await import('./drivers/redis/fused.ts')
+      const fused = await openRedisFused({
+        ...redisOptions(profile, options),
+        waitReplicas: options.waitReplicas ?? 0,
+      })
+      return { kind: 'fused', fused, database }
+    }
     const journal = await keep(openJournal(profile, options))
     const database = await keep(openDatabase(profile, options))
-    const front = await keep(
-      openMemoryFront({
-        partitions: journal.partitions,
-        bytesMax: options.frontBytesMax ?? FRONT_BYTES_MAX,
-        clock: systemClock,
-      }),
-    )
+    const front = await openFront(profile, options, journal.partitions)
     return { kind: 'separate', front, journal, database }
   } catch (error) {
     for (const store of opened.reverse()) await store.close().catch(() => undefined)
@@ -59,6 +64,30 @@ export async function closeStores(stores: OpenStores): Promise<void> {
   const { database } = stores
   const others = stores.kind === 'separate' ? [stores.front, stores.journal] : [stores.fused.front]
   for (const store of [...others, database]) await store.close().catch(() => undefined)
+}
+
+async function openFront(profile: Profile, options: TierOptions, partitions: number): Promise<Front> {
+  if (profile.front.scheme === 'redis') {
+    const { openRedisFront } = await import('./drivers/redis/front.ts')
+    return openRedisFront({ ...redisOptions(profile, options), partitions })
+  }
+  return openMemoryFront({
+    partitions,
+    bytesMax: options.frontBytesMax ?? FRONT_BYTES_MAX,
+    clock: systemClock,
+  })
+}
+
+function redisOptions({ front }: Profile, options: TierOptions): RedisFrontOptions {
+  return {
+    partitions: options.partitions ?? PARTITIONS,
+    clock: systemClock,
+    ...(options.clients?.redis === undefined
+      ? { url: front.url }
+      : { client: options.clients.redis as RedisClient }),
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+    ...(options.frontBytesMax === undefined ? {} : { bytesMax: options.frontBytesMax }),
+  }
 }
 
 function openJournal(profile: Profile, options: TierOptions): Promise<Journal> {
