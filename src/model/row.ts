@@ -5,7 +5,7 @@
  * fields in declared order, members of `json` columns as the very text that was sent.
  */
 import { SpillwayError } from '../errors.ts'
-import { hash64 } from '../kit/hash.ts'
+import { hash64After } from '../kit/hash.ts'
 import { memberOf } from '../kit/json-text.ts'
 import { decodeUtf8Strict, encodeUtf8 } from '../kit/utf8.ts'
 import type { SqlValue } from './columns.ts'
@@ -72,20 +72,11 @@ function unreadable(table: MappedTable, column: MappedColumn, values: readonly S
   )
 }
 
-let scratch = Buffer.allocUnsafeSlow(64 * 1024)
-
 /**
  * The check of a row: a 64-bit hash of its name, version and landed bytes, as 16 hexadecimal digits. The landed
  * bytes are what a shared table keeps, and of a mapped row the JSON that its columns give back.
  */
 export function rowCheck(collection: string, key: string, version: number, landed: Uint8Array): string {
-  const nameBytesMax = (collection.length + key.length) * 3 + 32
-  if (scratch.length < nameBytesMax + landed.length) {
-    scratch = Buffer.allocUnsafeSlow(2 * (nameBytesMax + landed.length))
-  }
   // Collection names have no NUL and versions no quote: no two rows give the same bytes.
-  let at = scratch.write(`${collection}\0${version}\0${key}\0`)
-  scratch.set(landed, at)
-  at += landed.length
-  return hash64(scratch.subarray(0, at))
+  return hash64After(`${collection}\0${version}\0${key}\0`, landed)
 }

@@ -60,28 +60,26 @@ export function countParameters(sql: string): number {
 const EMPTY = new Uint8Array(1).subarray(0, 0)
 
 /**
- * Checks `params` and gives them the one form that binds alike on every runtime. With `nulCutsText` it also refuses
- * text with a NUL, which this runtime would store whole and read back cut.
+ * Checks `params` and gives them, in their place, the one form that binds alike on every runtime. With `nulCutsText`
+ * it also refuses text with a NUL, which this runtime would store whole and read back cut.
  */
-export function bindable(
-  params: readonly SqliteValue[],
+export function makeBindable(
+  params: SqliteValue[],
   expected: number,
   sql: string,
   nulCutsText: boolean,
-): SqliteValue[] {
+): void {
   const count = params.length
   if (count !== expected) {
     throw new SpillwayError('internal', `${expected} parameters expected, ${count} given: ${excerpt(sql)}`)
   }
-  const bound: SqliteValue[] = []
   for (let index = 0; index < count; index++) {
     const value = params[index]
     switch (typeof value) {
       case 'number':
         // As a number it would be bound as REAL: wrong typeof() and no exact comparison in a column without affinity.
-        if (Number.isSafeInteger(value)) bound.push(BigInt(value))
-        else if (Number.isFinite(value)) bound.push(value)
-        else refuse(index, `${value} is not a finite number`, sql)
+        if (Number.isSafeInteger(value)) params[index] = BigInt(value)
+        else if (!Number.isFinite(value)) refuse(index, `${value} is not a finite number`, sql)
         break
       case 'string':
         if (!value.isWellFormed())
@@ -92,25 +90,23 @@ export function bindable(
             `Text with NUL in a TEXT column needs Node 24.16; this is ${process.version}.`,
           )
         }
-        bound.push(value)
         break
       case 'bigint':
         if (value < INT64_MIN || value > INT64_MAX) refuse(index, `${value} does not fit in 64 bits`, sql)
-        bound.push(value)
         break
       case 'object':
-        if (value === null || (value instanceof Uint8Array && value.byteLength > 0)) bound.push(value)
-        else if (!(value instanceof Uint8Array)) {
+        if (value === null) break
+        if (!(value instanceof Uint8Array)) {
           refuse(index, `${Object.prototype.toString.call(value)} cannot be bound`, sql)
-        } else if ((value.buffer as ArrayBuffer).detached) {
-          refuse(index, 'the bytes were transferred away', sql)
-        } else bound.push(EMPTY)
+        }
+        if (value.byteLength > 0) break
+        if ((value.buffer as ArrayBuffer).detached) refuse(index, 'the bytes were transferred away', sql)
+        params[index] = EMPTY
         break
       default:
         refuse(index, `${typeof value} cannot be bound`, sql)
     }
   }
-  return bound
 }
 
 function refuse(index: number, what: string, sql: string): never {

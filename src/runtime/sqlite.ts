@@ -16,7 +16,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { SpillwayError } from '../errors.ts'
 import { SqliteError } from './sqlite-error.ts'
-import { bindable, countParameters } from './sqlite-parameters.ts'
+import { countParameters, makeBindable } from './sqlite-parameters.ts'
 import type { SqliteValue } from './sqlite-parameters.ts'
 
 export { SqliteError } from './sqlite-error.ts'
@@ -162,9 +162,9 @@ class Statement implements SqliteStatement {
 
   run(...params: SqliteValue[]): { changes: number } {
     const native = this.#mustBeOpen()
-    const bound = bindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
+    makeBindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
     try {
-      const { changes } = native.run(...bound)
+      const { changes } = native.run(...params)
       return { changes: this.#changesRows ? Number(changes) : 0 }
     } catch (error) {
       throw reported(error)
@@ -173,9 +173,9 @@ class Statement implements SqliteStatement {
 
   get<Row extends SqliteRow = SqliteRow>(...params: SqliteValue[]): Row | undefined {
     const native = this.#mustBeOpen()
-    const bound = bindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
+    makeBindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
     try {
-      return native.get(...bound) as Row | undefined
+      return native.get(...params) as Row | undefined
     } catch (error) {
       throw reported(error)
     }
@@ -183,9 +183,9 @@ class Statement implements SqliteStatement {
 
   all<Row extends SqliteRow = SqliteRow>(...params: SqliteValue[]): Row[] {
     const native = this.#mustBeOpen()
-    const bound = bindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
+    makeBindable(params, this.#parameters, this.#sql, nulCutsText ?? false)
     try {
-      return native.all(...bound) as Row[]
+      return native.all(...params) as Row[]
     } catch (error) {
       throw reported(error)
     }

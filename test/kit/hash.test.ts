@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { hash32, hash64 } from '../../src/kit/hash.ts'
+import { hash32, hash64, hash64After } from '../../src/kit/hash.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -122,6 +122,16 @@ describe('hash64', () => {
         changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
         expect(hash64(changed)).not.toBe(hash64(bytes))
         expect(hash64(Uint8Array.from([...bytes, 0]))).not.toBe(hash64(bytes))
+      }),
+    )
+  })
+
+  test('of a text and bytes is that of both together, whatever was hashed before', () => {
+    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 }))
+    const long = fc.integer({ min: 60_000, max: 200_000 }).map((length) => new Uint8Array(length).fill(7))
+    fc.assert(
+      fc.property(text, fc.oneof(fc.uint8Array({ maxLength: 70 }), long), (name, bytes) => {
+        expect(hash64After(name, bytes)).toBe(hash64(Buffer.concat([bytesOf(name), bytes])))
       }),
     )
   })

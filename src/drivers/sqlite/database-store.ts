@@ -4,10 +4,13 @@
  * Landing
  *
  *   BEGIN IMMEDIATE ─▶ batch 1 ─▶ batch 2 ─▶ … ─▶ COMMIT        batches of different partitions share one fsync
- *                      │ SAVEPOINT, only where batches share
- *                      │ position row: compare and advance ──▶ elsewhere: `moved`, back to the savepoint
+ *                      │ position row: compare and advance ──▶ elsewhere: `moved`, rolled back
  *                      │ rows, parked, history, voids, seals, refused
- *                      └ a row is not accepted ─▶ go on and find all of them ─▶ `rejects`, back to the savepoint
+ *                      └ a row is not accepted ─▶ go on and find all of them ─▶ `rejects`, rolled back
+ *
+ * Batches that share are run without savepoints; if one of them does not land, all are run again, each with one, so
+ * that only that one is rolled back. With a savepoint SQLite keeps every page as it was before it, and writing a
+ * row took 8.2 us instead of 4.9 (192,000 rows of 500 bytes, 1,000 a batch, 16 batches a transaction).
  *
  * A row that fails is tried again after all the others (another row of the batch may have stood in its way, or be
  * what it refers to) for as long as that helps, at most `PASSES_MAX` times.
@@ -34,6 +37,8 @@ import { dataCause, failureOf } from './database-failures.ts'
 import { FoldTables } from './database-fold.ts'
 import { ParkedTable } from './database-parked.ts'
 import type { ParkedBounds } from './database-parked.ts'
+import { rejectsOf } from './database-rejects.ts'
+import type { Rejected } from './database-rejects.ts'
 import { MappedRows, SharedRows, SharedTable } from './database-rows.ts'
 import type { Rows, ScanPage } from './database-rows.ts'
 
@@ -43,11 +48,6 @@ export interface StoreOptions extends ParkedBounds {
 }
 
 export type RetryOutcome = 'landed' | 'superseded' | 'gone' | { readonly rejected: string }
-
-interface Rejected {
-  readonly row: LandRow
-  readonly cause: string
-}
 
 const PASSES_MAX = 4
 
@@ -163,7 +163,7 @@ export class DatabaseStore {
    */
   land(batches: readonly LandBatch[], at: number): (LandResult | Error)[] {
     if (batches.length > 1) {
-      const together = this.#landTogether(batches, at)
+      const together = this.#landAll(batches, at) ?? this.#landTogether(batches, at)
       if (together !== undefined) return together
     }
     return batches.map((batch) => {
@@ -230,6 +230,23 @@ export class DatabaseStore {
     )
   }
 
+  /** All of them; undefined, with nothing done, unless every batch lands. */
+  #landAll(batches: readonly LandBatch[], at: number): LandResult[] | undefined {
+    this.#begin.run()
+    try {
+      const results: LandResult[] = []
+      for (const batch of batches) {
+        const result = this.#apply(batch, at)
+        if (this.#lost || result.kind !== 'landed') return undefined
+        results.push(result)
+      }
+      return this.#commitOrCause() === undefined ? results : undefined
+    } finally {
+      this.#rollbackAll()
+    }
+  }
+
+  /** Those that can; undefined, with nothing done, where batches that share a transaction do each other harm. */
   #landTogether(batches: readonly LandBatch[], at: number): LandResult[] | undefined {
     this.#begin.run()
     try {
@@ -378,16 +395,4 @@ export class DatabaseStore {
     this.#lost = false
     if (this.#connection.inTransaction) this.#rollback.run()
   }
-}
-
-function rejectsOf(rejected: readonly Rejected[]): { ref: RecordRef; version: Version; cause: string }[] {
-  const unique = new Map<Version, { ref: RecordRef; version: Version; cause: string }>()
-  for (const { row, cause } of rejected) {
-    unique.set(row.version, {
-      ref: { collection: row.collection, key: row.key },
-      version: row.version,
-      cause,
-    })
-  }
-  return [...unique.values()]
 }
