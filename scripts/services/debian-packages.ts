@@ -22,6 +22,7 @@ import {
   openSync,
   readSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -149,14 +150,17 @@ const fetchIntoCache = (tool: Tool, say: (line: string) => void): string => {
   refreshLists(say)
 
   const root = toolRoot(tool)
-  rmSync(root, { recursive: true, force: true })
-  mkdirSync(root, { recursive: true })
+  const fresh = `${root}.new`
+  rmSync(fresh, { recursive: true, force: true })
+  mkdirSync(fresh, { recursive: true })
   const packages = closureOf(tool.debianPackages)
   const more = packages.length - tool.debianPackages.length
   say(
     `fetching ${tool.debianPackages.join(', ')}${more > 0 ? ` and ${more} packages that they need` : ''} into ${root}`,
   )
-  unpack(packages, root)
+  unpack(packages, fresh)
+  rmSync(root, { recursive: true, force: true })
+  renameSync(fresh, root)
 
   const folders = libraryFolders(root)
   for (const command of [tool.command, ...(tool.alsoCommands ?? [])]) {

@@ -7,7 +7,6 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createConnection } from 'mysql2/promise'
 import { freePort, isFree } from './free-port.ts'
 import { copyTemplate } from './mariadb-template.ts'
 import { ServerFailed, launch } from './server-process.ts'
@@ -26,8 +25,8 @@ export type MariadbOptions = {
   database?: string
   /** More arguments, such as `['--innodb-buffer-pool-size=1G']`; they come last and therefore win. */
   args?: string[]
-  /** Outlives this process. */
-  kept?: boolean
+  /** In a session of its own, so that it may be kept beyond this process. */
+  detached?: boolean
 }
 
 export type MariadbServer = {
@@ -49,6 +48,8 @@ export type MariadbServer = {
   kill: (signal?: NodeJS.Signals) => Promise<void>
   /** Starts it again on its port and folder, with other `args` if some are given; stops it first if it runs. */
   restart: (changes?: { args?: string[] }) => Promise<void>
+  /** Lets a detached one outlive this process. */
+  keep: () => void
   [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -76,6 +77,8 @@ const argsOf = (options: MariadbOptions, port: number, dataFolder: string, home:
 ]
 
 export const askMariadb = async (port: number, statements: string[]): Promise<Record<string, unknown>[]> => {
+  // Loaded on use: of the verbs of `npm run services`, most never ask.
+  const { createConnection } = await import('mysql2/promise')
   const connection = await createConnection({
     host: '127.0.0.1',
     port,
@@ -117,7 +120,7 @@ export const startMariadb = async (options: MariadbOptions): Promise<MariadbServ
           if (row?.['folder'] !== `${dataFolder}/`) throw new Error(`another server answers on port ${port}`)
         },
       },
-      options.kept,
+      options.detached,
     )
 
   const first = async (): Promise<{ server: ServerProcess; port: number }> => {
@@ -164,6 +167,7 @@ export const startMariadb = async (options: MariadbOptions): Promise<MariadbServ
       now = { ...now, ...changes }
       current = await launchOn(port)
     },
+    keep: () => current.keep(),
     [Symbol.asyncDispose]: stop,
   }
 }

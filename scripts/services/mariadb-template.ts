@@ -34,7 +34,13 @@ const make = (place: string, folder: string) => {
       '--innodb-flush-log-at-trx-commit=0',
       '--innodb-flush-method=nosync',
     ],
-    { cwd: folder, encoding: 'utf8', timeout: makeMsMax },
+    {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: makeMsMax,
+      // It is a shell script, which needs the system's tools also where PATH names none.
+      env: { ...process.env, PATH: process.env['PATH'] || '/usr/bin:/bin', LC_ALL: 'C' },
+    },
   )
   if (done.status !== 0) {
     const said = `${done.stdout ?? ''}${done.stderr ?? ''}${done.error?.message ?? ''}`.trim()

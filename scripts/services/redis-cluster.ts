@@ -12,7 +12,7 @@ const slots = 16_384
 const readyMsMax = 30_000
 const askEveryMs = 50
 
-export type RedisClusterOptions = Omit<RedisOptions, 'port' | 'replicaOf' | 'cluster' | 'kept'> & {
+export type RedisClusterOptions = Omit<RedisOptions, 'port' | 'replicaOf' | 'cluster' | 'detached'> & {
   /** Default 3, the fewest that can vote a replica into office. */
   masters?: number
   replicasPerMaster?: number

@@ -29,8 +29,8 @@ export type RedisOptions = {
   cluster?: boolean
   /** More arguments, such as `['--databases', '1']`; they come last and therefore win. */
   args?: string[]
-  /** Outlives this process. */
-  kept?: boolean
+  /** In a session of its own, so that it may be kept beyond this process. */
+  detached?: boolean
 }
 
 export type RedisServer = {
@@ -49,7 +49,9 @@ export type RedisServer = {
   /** Default SIGKILL, after which it resolves when the process is gone. SIGSTOP and SIGCONT pause and resume. */
   kill: (signal?: NodeJS.Signals) => Promise<void>
   /** Starts it again on its port and folder, with changed options if some are given; stops it first if it runs. */
-  restart: (changes?: Partial<Omit<RedisOptions, 'folder' | 'port' | 'kept'>>) => Promise<void>
+  restart: (changes?: Partial<Omit<RedisOptions, 'folder' | 'port' | 'detached'>>) => Promise<void>
+  /** Lets a detached one outlive this process. */
+  keep: () => void
   [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -124,7 +126,7 @@ export const startRedis = async (options: RedisOptions): Promise<RedisServer> =>
         startMsMax,
         probe: (pid) => probe(port, pid, now.replicaOf !== undefined),
       },
-      options.kept,
+      options.detached,
     )
 
   const first = async (): Promise<{ server: ServerProcess; port: number; busPort: number }> => {
@@ -166,6 +168,7 @@ export const startRedis = async (options: RedisOptions): Promise<RedisServer> =>
       now = { ...now, ...changes }
       current = await launchOn(port, busPort)
     },
+    keep: () => current.keep(),
     [Symbol.asyncDispose]: stop,
   }
 }

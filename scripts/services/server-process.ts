@@ -6,8 +6,9 @@
  *
  * A server of a test must not outlive the test, whatever ends that. So a shell is started beside each one, which
  * reads from a pipe that only the starting process holds: `done` on it means that the server is gone, its end
- * means that the starting process died, and then the shell kills the server. A *kept* server (`npm run services`)
- * has no such guard and a session of its own, so that a Ctrl-C in the terminal does not reach it.
+ * means that the starting process died, and then the shell kills the server. A *detached* server has a session of its
+ * own, which a Ctrl-C in the terminal does not reach, and may be *kept*: its guard is sent home, and it outlives this
+ * process (`npm run services`). Until then an interrupted start leaves nothing behind.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -44,6 +45,8 @@ export type ServerProcess = {
   stop: () => Promise<void>
   /** Sends the signal; after SIGKILL it resolves when the process is gone. */
   kill: (signal?: NodeJS.Signals) => Promise<void>
+  /** Lets a detached server outlive this process. */
+  keep: () => void
 }
 
 /** The server did not come up; `portTaken` is set when another program listens on its port. */
@@ -104,14 +107,14 @@ const startGuard = (pid: number): ChildProcess => {
   return guard
 }
 
-/** Starts the server and resolves when it answers; a `kept` one outlives this process. */
-export const launch = async (spec: ServerSpec, kept = false): Promise<ServerProcess> => {
+/** Starts the server and resolves when it answers. */
+export const launch = async (spec: ServerSpec, detached = false): Promise<ServerProcess> => {
   mkdirSync(dirname(spec.logFile), { recursive: true })
   const log = openSync(spec.logFile, 'a')
   const child = spawn(spec.program, spec.args, {
     cwd: spec.cwd,
     stdio: ['ignore', log, log],
-    detached: kept,
+    detached,
     env: { ...process.env, LC_ALL: 'C' },
   })
   closeSync(log)
@@ -129,8 +132,9 @@ export const launch = async (spec: ServerSpec, kept = false): Promise<ServerProc
   })
   // Its pid is known from here on, or never.
   const pid = child.pid ?? -1
-  const guard = kept || pid < 0 ? undefined : startGuard(pid)
-  void exited.then(() => guard?.stdin?.end('done\n'))
+  const guard = pid < 0 ? undefined : startGuard(pid)
+  const keep = () => void guard?.stdin?.end('done\n')
+  void exited.then(keep)
   child.unref()
 
   const send = (signal: NodeJS.Signals) => {
@@ -166,7 +170,7 @@ export const launch = async (spec: ServerSpec, kept = false): Promise<ServerProc
     if (gone !== undefined) break
     try {
       await within(spec.probe(pid), probeMsMax)
-      return { pid, running: () => gone === undefined, stop, kill }
+      return { pid, running: () => gone === undefined, stop, kill, keep }
     } catch (error) {
       lastAnswer = error
     }

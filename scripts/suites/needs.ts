@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { bunPath } from '../repo.ts'
 import { FetchFailed, fetchTool } from '../services/debian-packages.ts'
-import { installCommand, toolPath, tools } from '../services/tools.ts'
+import { installCommand, onPath, toolPath, tools } from '../services/tools.ts'
 
 /** What a suite may need of the machine: whether it is there, whether we can get it, and how a person gets it. */
 export type Need = {
@@ -48,6 +48,10 @@ export const needs: Record<string, Need> = {
   // For suites that kill, pause and set servers, which a user's own must never suffer.
   'redis-server': program('redis'),
   'mariadb-server': program('mariadb'),
+  'debian-packages': {
+    has: () => ['apt-get', 'dpkg', 'ldd'].every((command) => onPath(command) !== undefined),
+    howToGet: 'run on Debian or a system made from it, with its package archive in reach',
+  },
   'uid-drop': {
     has: canDropUser,
     howToGet: 'run as an ordinary user, or as a root that may start processes of another user (CAP_SETUID)',

@@ -11,12 +11,36 @@ const services = (...args: string[]) =>
   })
 
 test('a missing or unknown verb, tool or option is a usage error that lists what there is', () => {
-  for (const args of [[], ['fly'], ['install'], ['install', 'nope'], ['status', 'x'], ['install', '--zap']]) {
+  for (const args of [
+    [],
+    ['fly'],
+    ['install'],
+    ['install', 'nope'],
+    ['status', 'x'],
+    ['install', '--zap'],
+    ['start', 'strace'],
+    ['start', 'redis', '--port', 'many'],
+    ['start', '--port', '7000'],
+    ['stop', 'redis', '--port', '7000'],
+    ['start', 'redis', '--even-if-present'],
+  ]) {
     const { status, stderr } = services(...args)
     expect({ args, status }).toEqual({ args, status: 2 })
     expect(stderr).toContain('Usage: npm run services')
     expect(stderr).toContain('strace')
   }
+})
+
+test('a mistyped verb, name or option is answered with the one that was probably meant', () => {
+  expect(services('stpo').stderr).toContain('Did you mean stop?')
+  expect(services('start', 'rdis').stderr).toContain('Did you mean redis?')
+  expect(services('install', 'mariabd').stderr).toContain('Did you mean mariadb?')
+  expect(services('start', '--prot', '1').stderr).toContain('Did you mean port?')
+})
+
+test('with --json stdout is one document', () => {
+  const { stdout } = services('status', '--json')
+  expect((JSON.parse(stdout) as { name: string }[]).map(({ name }) => name)).toEqual(Object.keys(tools))
 })
 
 test('status says of every tool where it is or how to get it', () => {
