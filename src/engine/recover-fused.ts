@@ -64,7 +64,9 @@ export async function raiseGeneration(
     const opened = await fused.openGeneration(partition, generation, keep, rows[partition] ?? EMPTY_FOLD)
     if (opened.mark === undefined || generationOf(opened.mark.position) !== generation) throw overtaken()
     seen.push(opened)
-    reportLoss(context, partition, generation, acknowledged[partition]?.end, infos[partition]?.end)
+    // The very first generation follows nothing that could be lost.
+    if (generation > 1)
+      reportLoss(context, partition, generation, acknowledged[partition]?.end, infos[partition]?.end)
   }
   return { generation, seen }
 }
