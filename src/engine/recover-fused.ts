@@ -64,9 +64,14 @@ export async function raiseGeneration(
     const opened = await fused.openGeneration(partition, generation, keep, rows[partition] ?? EMPTY_FOLD)
     if (opened.mark === undefined || generationOf(opened.mark.position) !== generation) throw overtaken()
     seen.push(opened)
-    // The very first generation follows nothing that could be lost.
-    if (generation > 1)
-      reportLoss(context, partition, generation, acknowledged[partition]?.end, infos[partition]?.end)
+  }
+  // The very first generation follows nothing that could be lost.
+  if (generation > 1) {
+    const lost = keeps.flatMap((_, partition) =>
+      lossOf(partition, acknowledged[partition]?.end, infos[partition]?.end),
+    )
+    const detail = [`generation ${generation}`, ...lost].join('; ')
+    context.report({ name: 'generation-raised', detail })
   }
   return { generation, seen }
 }
@@ -132,20 +137,14 @@ function markFor(generation: number, keep: boolean, row: PartitionRow | undefine
   }
 }
 
-function reportLoss(
-  context: EngineContext,
-  partition: number,
-  generation: number,
-  acknowledged: number | undefined,
-  end: number | undefined,
-): void {
+/** What this process knows to be lost in a partition, as a sentence for people. */
+function lossOf(partition: number, acknowledged: number | undefined, end: number | undefined): string[] {
   const had = (acknowledged ?? 0) as Position
   const has = (end ?? 0) as Position
-  const lost =
-    had > has
-      ? `; acknowledged up to ${formatPosition(had)}, the stream ends at ${formatPosition(has)}: what is between is lost`
-      : ''
-  context.report({ name: 'generation-raised', partition, detail: `generation ${generation}${lost}` })
+  if (had <= has) return []
+  return [
+    `partition ${partition} lost what was acknowledged from ${formatPosition(has)} (its end now) to ${formatPosition(had)}`,
+  ]
 }
 
 function each<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
