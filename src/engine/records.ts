@@ -26,6 +26,8 @@ import type {
 
 /** Starts of `update` before it gives up. */
 const UPDATE_ATTEMPTS_MAX = 64
+/** How long a read with `stale: 'ok'` tries to be exact. */
+const STALE_MS = 250
 
 export class EngineRecords<T> implements Records<T> {
   readonly collection: string
@@ -194,8 +196,11 @@ export class EngineRecords<T> implements Records<T> {
   }
 
   async #read(partition: number, refs: readonly RecordRef[], options: ReadOptions): Promise<readonly Held[]> {
+    const timeoutMs = waitMs(this.#engine, options.timeoutMs)
     const limits = {
-      timeoutMs: waitMs(this.#engine, options.timeoutMs),
+      // Who takes an older value does not want to wait for a newer one, unless a version was asked for.
+      timeoutMs:
+        options.stale === 'ok' && options.atLeast === undefined ? Math.min(timeoutMs, STALE_MS) : timeoutMs,
       atLeast: options.atLeast === undefined ? undefined : this.#atLeast(partition, options.atLeast),
       signal: options.signal,
     }

@@ -46,7 +46,10 @@ export interface ReadOptions {
   readonly atLeast?: number
   /** Bound on waiting for `atLeast` and for fills: 0 to 60,000 ms, default 5,000; then `catching-up`. */
   readonly timeoutMs?: number
-  /** `ok`: where the front is away or not caught up, answer from the database, possibly an older value. */
+  /**
+   * `ok`: where the front is away or not caught up for 250 ms, answer from the database, possibly an older value. With
+   * `atLeast` the exact answer is waited for first, as long as `timeoutMs` says.
+   */
   readonly stale?: 'ok'
   readonly signal?: AbortSignal
 }
