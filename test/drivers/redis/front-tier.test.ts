@@ -8,7 +8,7 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { privateRedis } from '../../servers/private-servers.ts'
 import { Load } from './load.ts'
 import { evictLanded, plainClient } from './redis-store.ts'
-import { separateTier } from './separate-tier.ts'
+import { redisTier } from './redis-tier.ts'
 
 const redis = await privateRedis({ appendfsync: 'none' })
 const admin = plainClient(redis.url)
@@ -28,7 +28,7 @@ function withholdLanding(path: string): () => void {
 
 describe('a Redis front beside a SQLite journal', () => {
   test('writes, conditions, deletes and reads go through Redis and land', async () => {
-    const { tier, namespace } = await separateTier(redis.url)
+    const { tier, namespace } = await redisTier(redis.url, 'sqlite')
     const records = tier.records<{ n: number }>('forms')
     const first = await records.put('a', { n: 1 }, { ifVersion: 0 })
     expect(first.stage).toBe('visible')
@@ -50,7 +50,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('what is landed can be evicted and comes back from the database', async () => {
-    const { tier, namespace } = await separateTier(redis.url)
+    const { tier, namespace } = await redisTier(redis.url, 'sqlite')
     const records = tier.records<number>('forms')
     for (let n = 0; n < 40; n += 1) await (await records.put(`k${n}`, n)).landed()
     let evicted = 0
@@ -63,7 +63,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('an emptied Redis costs nothing, with un-landed writes and calls in flight', async () => {
-    const { tier, appDb } = await separateTier(redis.url)
+    const { tier, appDb } = await redisTier(redis.url, 'sqlite')
     const load = new Load(tier).start()
     await load.more(200)
     for (let round = 0; round < 3; round += 1) {
@@ -78,7 +78,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('scripts that Redis forgot are loaded again without a client noticing', async () => {
-    const { tier } = await separateTier(redis.url)
+    const { tier } = await redisTier(redis.url, 'sqlite')
     const load = new Load(tier).start()
     for (let round = 0; round < 10; round += 1) {
       await load.more(100)
@@ -89,7 +89,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('values that another program deletes are misses, not losses, once they have landed', async () => {
-    const { tier, namespace } = await separateTier(redis.url)
+    const { tier, namespace } = await redisTier(redis.url, 'sqlite')
     const load = new Load(tier).start()
     for (let round = 0; round < 10; round += 1) {
       await load.more(60)
@@ -100,7 +100,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('a Redis that is killed under load and comes back empty is started again', async () => {
-    const { tier } = await separateTier(redis.url)
+    const { tier } = await redisTier(redis.url, 'sqlite')
     const load = new Load(tier).start()
     await load.more(300)
     await redis.kill()
@@ -112,7 +112,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('unconditional writes are acknowledged as journaled while Redis is away, and are there afterwards', async () => {
-    const { tier } = await separateTier(redis.url)
+    const { tier } = await redisTier(redis.url, 'sqlite')
     const records = tier.records<number>('forms')
     await records.put('a', 1)
     await redis.kill()
@@ -129,7 +129,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('a Redis that goes back to an old dump catches up from the journal', async () => {
-    const { tier } = await separateTier(redis.url)
+    const { tier } = await redisTier(redis.url, 'sqlite')
     const load = new Load(tier).start()
     await load.more(200)
     expect(await redis.ask('SAVE')).toBe('+OK')
@@ -143,7 +143,7 @@ describe('a Redis front beside a SQLite journal', () => {
   })
 
   test('a tier that was closed with un-landed writes finds all of them again, Redis emptied or not', async () => {
-    const opened = await separateTier(redis.url)
+    const opened = await redisTier(redis.url, 'sqlite')
     for (const empties of [false, true]) {
       const records = opened.tier.records<number>('forms')
       const release = withholdLanding(opened.appDb)
