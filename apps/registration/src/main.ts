@@ -6,6 +6,7 @@ import { tell } from './cli/output.ts'
 import { generateVerb, sessionsVerb } from './cli/verb-generate.ts'
 import { importVerb } from './cli/verb-import.ts'
 import { serveVerb } from './cli/verb-serve.ts'
+import { closeVerb, exportVerb, resetPasswordVerb, windowVerb } from './cli/verb-staff.ts'
 import { Problem } from './problem.ts'
 
 const VERBS: Readonly<
@@ -16,6 +17,10 @@ const VERBS: Readonly<
     'KIND FILE, or FILE… named KIND.csv: candidates, results, classes, teachers, schools, majors',
     importVerb,
   ],
+  window: ['--opens INSTANT --closes INSTANT: when forms can be saved', windowVerb],
+  close: ['closes the window for good (a seal in the journal)', closeVerb],
+  export: ['all forms as CSV with a proof, once closed', exportVerb],
+  'reset-password': ['--login ID [--as ROLE]: prints a one-time code', resetPasswordVerb],
   generate: ['CSV files of made-up people', generateVerb],
   sessions: ['session tokens of made-up people, for load', sessionsVerb],
 }

@@ -1,4 +1,5 @@
 /** What the routes are made of, put together once. */
+import { join } from 'node:path'
 import { CatalogueSource } from './catalogue/catalogue-source.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
@@ -13,11 +14,17 @@ import { SignIn } from './people/sign-in.ts'
 import { SlowHash } from './people/slow-hash.ts'
 import { Settings } from './store/site-settings.ts'
 import type { Store } from './store/store.ts'
+import { Imports } from './import/imports.ts'
+import { Closing } from './staff/closing.ts'
+import { FormExports } from './staff/form-exports.ts'
 import { AuditLog } from './teacher/audit.ts'
+import { Classes } from './teacher/classes.ts'
 
 export interface ServiceOptions {
   readonly store: Store
   readonly secret: Uint8Array
+  /** Where imports and exports put their files. */
+  readonly folder: string
   readonly clock?: Clock
   readonly choicesMax?: number
   readonly cost?: SlowHashCost
@@ -35,6 +42,10 @@ export interface Services {
   readonly signIn: SignIn
   readonly tokens: SessionTokens
   readonly audit: AuditLog
+  readonly classes: Classes
+  readonly imports: Imports
+  readonly closing: Closing
+  readonly exports: FormExports
   readonly choicesMax: number
 }
 
@@ -44,6 +55,7 @@ export function makeServices(options: ServiceOptions): Services {
   const tokens = new SessionTokens(keys.session)
   const settings = new Settings(store, clock)
   const catalogue = new CatalogueSource(store.sql)
+  const closing = new Closing(store, settings, clock)
   return {
     store,
     clock,
@@ -61,6 +73,16 @@ export function makeServices(options: ServiceOptions): Services {
     }),
     tokens,
     audit: new AuditLog(store, clock),
+    classes: new Classes(store, clock),
+    imports: new Imports({
+      store,
+      clock,
+      settings,
+      folder: join(options.folder, 'imports'),
+      codeKey: keys.oneTimeCode,
+    }),
+    closing,
+    exports: new FormExports({ store, settings, closing, clock, folder: join(options.folder, 'exports') }),
     choicesMax,
   }
 }

@@ -18,7 +18,7 @@ export const DRAIN_MS = 60_000
 export async function openServices(places: Places): Promise<Opened> {
   const secret = secretFromFile(places.secretFile)
   const store = await openStore({ ...places.store, logger: stderrLogger })
-  return { services: makeServices({ store, secret }), keys: keysOf(secret) }
+  return { services: makeServices({ store, secret, folder: places.folder }), keys: keysOf(secret) }
 }
 
 export async function withServices(

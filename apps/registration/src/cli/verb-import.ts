@@ -1,22 +1,21 @@
 /** `import KIND FILE…`: a CSV file, or all that `generate` made. */
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { systemClock } from '../clock.ts'
-import { runImport } from '../import/import-run.ts'
 import type { ImportReport } from '../import/import-run.ts'
+import type { Imports } from '../import/imports.ts'
 import { IMPORT_KINDS } from '../import/kinds.ts'
 import type { ImportKind } from '../import/kinds.ts'
 import { UsageError, placesOf } from './options.ts'
 import type { CommandLine } from './options.ts'
 import { withServices } from './opened.ts'
-import type { Opened } from './opened.ts'
 import { ProgressLine, data, tell } from './output.ts'
 
 export async function importVerb(line: CommandLine): Promise<number> {
   const files = filesOf(line.rest)
   const places = placesOf(line)
-  return withServices(places, async (opened) => {
+  return withServices(places, async ({ services }) => {
     for (const [kind, path] of files) {
-      const report = await importFile(opened, kind, path, join(places.folder, 'imports'))
+      const report = await importFile(services.imports, kind, path)
       if (line.flag('json')) data(report)
     }
     return 0
@@ -24,27 +23,14 @@ export async function importVerb(line: CommandLine): Promise<number> {
 }
 
 /** With progress and a closing line on stderr. */
-export async function importFile(
-  { services, keys }: Opened,
-  kind: ImportKind,
-  path: string,
-  folder: string,
-): Promise<ImportReport> {
+export async function importFile(imports: Imports, kind: ImportKind, path: string): Promise<ImportReport> {
   const progress = new ProgressLine()
-  const { store, clock, settings } = services
-  const report = await runImport({
-    store,
-    clock,
-    kind,
-    path,
-    folder,
-    codeKey: keys.oneTimeCode,
-    onProgress: ({ lines, linesPerSecond, etaSeconds }) => {
+  const report = await imports
+    .run(kind, path, ({ lines, linesPerSecond, etaSeconds }) => {
       const left = etaSeconds === null ? '' : `, about ${etaSeconds} s left`
       progress.show(`${kind}: ${lines} lines, ${linesPerSecond}/s${left}`, systemClock.now())
-    },
-  }).finally(() => progress.end())
-  if (report.written > 0 && (kind === 'schools' || kind === 'majors')) await settings.raiseCatalogueRevision()
+    })
+    .finally(() => progress.end())
   tell(reportLine(report))
   return report
 }

@@ -33,7 +33,7 @@ export async function serveVerb(line: CommandLine): Promise<number> {
   const { store } = services
   try {
     const people = line.whole('people', places.isEmbedded ? PEOPLE : 0)
-    if (people > 0) await fill(opened, places, people)
+    if (people > 0) await fill(opened, people)
     await openWindow(opened)
     const app = makeApp(services, await StaticFiles.of(PAGES), (error) =>
       tell(JSON.stringify({ level: 'error', defect: error instanceof Error ? error.stack : String(error) })),
@@ -60,7 +60,7 @@ export async function serveVerb(line: CommandLine): Promise<number> {
   return 0
 }
 
-async function fill(opened: Opened, places: Places, people: number): Promise<void> {
+async function fill(opened: Opened, people: number): Promise<void> {
   const { store, clock } = opened.services
   if ((await store.candidates.get(candidateId(0))) !== undefined) return
   tell(`Nobody is here yet: making ${people} candidates, their classes, results and a catalogue.`)
@@ -72,7 +72,7 @@ async function fill(opened: Opened, places: Places, people: number): Promise<voi
       codeKey: opened.keys.oneTimeCode,
       readySecrets: false,
     })
-    for (const [kind, path] of files) await importFile(opened, kind, path, join(places.folder, 'imports'))
+    for (const [kind, path] of files) await importFile(opened.services.imports, kind, path)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

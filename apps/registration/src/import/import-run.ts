@@ -23,6 +23,7 @@ import type { Clock } from '../clock.ts'
 import { Problem } from '../problem.ts'
 import type { Store } from '../store/store.ts'
 import { csvLines } from './csv-lines.ts'
+import type { CsvLine } from './csv-lines.ts'
 import { KINDS } from './kinds.ts'
 import type { ImportKind, ImportedRecord } from './kinds.ts'
 import { RejectedFile } from './rejected-file.ts'
@@ -36,6 +37,8 @@ export interface ImportOptions {
   /** Where the file of rejected lines goes. */
   readonly folder: string
   readonly codeKey: Uint8Array
+  /** What is to be done when all rows of a catalogue are in the database and some of them changed. */
+  readonly whenLanded?: () => Promise<void>
   readonly onProgress?: (progress: ImportProgress) => void
 }
 
@@ -76,8 +79,7 @@ interface Checkpoint {
 }
 
 interface Item extends ImportedRecord {
-  readonly number: number
-  readonly text: string
+  readonly line: CsvLine
 }
 
 interface Batch {
@@ -138,6 +140,8 @@ class ImportRun {
       await this.#readAll(done)
       while (this.#flight.length > 0) await this.#settleOldest()
       if (KINDS[kind].isCatalogue) await this.#waitUntilLanded()
+      // Before the import counts as done: after a crash in between it is done once more, which harms nobody.
+      if (this.#checkpoint.written > 0) await this.#options.whenLanded?.()
       await this.#writeCheckpoint('done')
     } finally {
       // Nothing of this run may still be under way when its failure is told.
@@ -161,34 +165,33 @@ class ImportRun {
   async #readAll(done: number): Promise<void> {
     let batch = newBatch()
     let lines = 0
-    for await (const line of csvLines(this.#options.path, KINDS[this.#options.kind])) {
-      lines += 1
-      batch.lines += 1
-      batch.bytes = line.bytes
-      const item = line.fields === undefined ? (line.problem ?? '') : this.#itemOf(line.fields, line.number)
-      // Lines that are done are read all the same: their keys count for finding those that are there twice.
-      if (lines <= done) {
+    for await (const chunk of csvLines(this.#options.path, KINDS[this.#options.kind])) {
+      for (const line of chunk) {
+        lines += 1
+        const item = this.#itemOf(line)
+        // Lines that are done are read all the same: their keys count for finding those that are there twice.
+        if (lines <= done) continue
+        batch.lines += 1
+        batch.bytes = line.bytes
+        if (typeof item !== 'string') batch.items.push(item)
+        else batch.rejected.push({ number: line.number, reason: item, text: shownText(line) })
+        if (batch.lines < BATCH_RECORDS) continue
+        await this.#start(batch)
         batch = newBatch()
-        continue
       }
-      if (typeof item === 'string')
-        batch.rejected.push({ number: line.number, reason: item, text: textOf(line.fields) })
-      else batch.items.push(item)
-      if (batch.lines < BATCH_RECORDS) continue
-      await this.#start(batch)
-      batch = newBatch()
     }
     if (batch.lines > 0) await this.#start(batch)
   }
 
-  #itemOf(fields: Readonly<Record<string, string>>, number: number): Item | string {
-    const record = KINDS[this.#options.kind].record(fields, this.#options.codeKey)
+  #itemOf(line: CsvLine): Item | string {
+    if (line.fields === undefined) return line.problem ?? 'The line is no CSV.'
+    const record = KINDS[this.#options.kind].record(line.fields, this.#options.codeKey)
     if (typeof record === 'string') return record
     if (this.#seen.has(record.key)) return `${record.key} is in this file twice; the first line counts.`
     if (this.#seen.size >= KEYS_MAX)
       throw new Problem(413, 'too-large', `A file has at most ${KEYS_MAX} lines: split it.`)
     this.#seen.add(record.key)
-    return { ...record, number, text: textOf(fields) }
+    return { ...record, line }
   }
 
   async #start(batch: Batch): Promise<void> {
@@ -233,7 +236,8 @@ class ImportRun {
           batch.written += 1
           batch.receipts.push(outcome)
         } else if (outcome.code === 'invalid' || outcome.code === 'too-large') {
-          batch.rejected.push({ number: item.number, reason: outcome.detail, text: item.text })
+          const { line } = item
+          batch.rejected.push({ number: line.number, reason: outcome.detail, text: shownText(line) })
         } else {
           // An unknown outcome too: the same value once more changes nothing.
           if (!mayComeAgain(outcome) || attempt >= RETRIES_MAX) throw outcome
@@ -343,9 +347,9 @@ function mayComeAgain(error: SpillwayError): boolean {
   )
 }
 
-function textOf(fields: Readonly<Record<string, string>> | undefined): string {
-  // Secrets do not belong in a file that is mailed around to have lines corrected.
-  if (fields === undefined) return ''
+/** Secrets do not belong in a file that is mailed around to have lines corrected. */
+function shownText({ fields, text }: CsvLine): string {
+  if (fields === undefined) return text.slice(0, 200)
   const { one_time_code: _code, secret: _secret, ...shown } = fields
   return Object.values(shown).join(',')
 }

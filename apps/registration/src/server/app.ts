@@ -7,7 +7,9 @@ import { candidateRoutes } from './candidate-routes.ts'
 import type { RequestEnvironment } from './environment.ts'
 import { publicRoutes } from './public-routes.ts'
 import { ownOrigin, pageHeaders } from './security.ts'
+import { staffRoutes } from './staff-routes.ts'
 import type { StaticFiles } from './static-files.ts'
+import { teacherRoutes } from './teacher-routes.ts'
 
 export type App = Hono<RequestEnvironment>
 
@@ -21,6 +23,8 @@ export function makeApp(
   app.use('/api/*', ownOrigin)
   app.route('/', candidateRoutes(services))
   app.route('/', publicRoutes(services))
+  app.route('/', teacherRoutes(services))
+  app.route('/', staffRoutes(services, onDefect))
   app.all('/api/*', () => {
     throw new Problem(404, 'not-found', 'There is no such route; docs/http-api.md lists them.')
   })

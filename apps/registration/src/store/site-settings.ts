@@ -11,6 +11,8 @@ export interface SiteSettings {
   readonly window: SavingWindow
   /** When the forms were sealed; undefined while they are not. */
   readonly sealedAt: string | undefined
+  /** Of the seal, by partition. */
+  readonly sealPositions: readonly number[]
   /** Of the catalogue: raised by every import that changed it. */
   readonly catalogueRevision: number
 }
@@ -42,13 +44,14 @@ export class Settings {
   }
 
   async setWindow(window: SavingWindow): Promise<void> {
-    const { sealedAt } = await this.refresh()
-    await this.#put('window', { ...window, ...(sealedAt === undefined ? {} : { sealedAt }) })
+    const { sealedAt, sealPositions } = await this.refresh()
+    const sealed = sealedAt === undefined ? {} : { sealedAt, sealPositions }
+    await this.#put('window', { ...window, ...sealed })
   }
 
-  async setSealed(sealedAt: string): Promise<void> {
+  async setSealed(sealedAt: string, sealPositions: readonly number[]): Promise<void> {
     const { window } = await this.refresh()
-    await this.#put('window', { ...window, sealedAt })
+    await this.#put('window', { ...window, sealedAt, sealPositions })
   }
 
   async raiseCatalogueRevision(): Promise<number> {
@@ -66,11 +69,12 @@ export class Settings {
   async #read(): Promise<SiteSettings> {
     const startedMs = this.#clock.now()
     const [window, catalogue] = await this.#store.settings.getMany(['window', 'catalogue'])
-    const kept = (window?.value.value ?? {}) as Partial<SavingWindow> & { readonly sealedAt?: string }
+    const kept = (window?.value.value ?? {}) as Partial<SavingWindow & SiteSettings>
     const { revision = 0 } = (catalogue?.value.value ?? {}) as { readonly revision?: number }
     this.#known = {
       window: { opens: kept.opens ?? NEVER.opens, closes: kept.closes ?? NEVER.closes },
       sealedAt: kept.sealedAt,
+      sealPositions: kept.sealPositions ?? [],
       catalogueRevision: revision,
     }
     this.#readAtMs = startedMs

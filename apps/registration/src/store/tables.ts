@@ -2,8 +2,9 @@
  * The tables, as a DBA would make them, for both databases; and the one place where their SQL differs.
  *
  * Keys are compared byte by byte, as Spillway asks of key columns. Every table has the version column that Spillway
- * adds; `form` has its check column too, by which `verify` finds a row that somebody changed by hand. The indexes
- * serve the teacher's lists; none is UNIQUE, because a multi-row upsert would overwrite the row of another key.
+ * adds; `form` has its check column too, by which `verify` finds a row that somebody changed by hand. The
+ * indexes serve the teacher's lists and the reading of the audit log, and no more: each costs landing. None is
+ * UNIQUE, because a multi-row upsert would overwrite the row of another key.
  * `form_history` and Spillway's own tables are made by `open`.
  */
 export type Dialect = 'sqlite' | 'mysql'
@@ -30,7 +31,7 @@ const TABLES: readonly Table[] = [
       ['class', 'code'],
       ['first_secret', 'text'],
     ],
-    indexes: [['class', 'candidate'], ['name'], ['high_school'], ['number']],
+    indexes: [['class', 'candidate']],
   },
   {
     name: 'form',
@@ -45,7 +46,6 @@ const TABLES: readonly Table[] = [
       ['confirmed_at', 'instant?'],
       ['spillway_check', 'check?'],
     ],
-    indexes: [['state']],
   },
   {
     name: 'exam_result',
@@ -57,7 +57,6 @@ const TABLES: readonly Table[] = [
       ['total', 'number'],
       ['rank_in_track', 'number'],
     ],
-    indexes: [['track', 'rank_in_track']],
   },
   {
     name: 'school',
