@@ -1,0 +1,85 @@
+/**
+ * A TCP proxy before a Redis that can lose what goes through it: replies (the server did it, nobody hears), requests
+ * (nothing happened, and nobody knows), or every connection.
+ */
+import { createServer, connect } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+export interface CuttingProxy {
+  readonly url: string
+  /** What clients sent, as text; to count how often a command went out. */
+  readonly sent: string
+  /** Connections that were made so far. */
+  readonly connections: number
+  /** From now on, the first bytes of a reply to anything break their connection and never arrive. */
+  cutReplies(): void
+  /** From now on, the first bytes of a request break their connection and never arrive. */
+  cutRequests(): void
+  /** Breaks every connection, and every new one, until `pass`. */
+  refuse(): void
+  pass(): void
+}
+
+export async function cuttingProxy(port: number): Promise<CuttingProxy> {
+  let mode: 'pass' | 'cut-replies' | 'cut-requests' | 'refuse' = 'pass'
+  let sent = ''
+  let connections = 0
+  const pairs = new Set<readonly [Socket, Socket]>()
+  const server = createServer((client) => {
+    if (mode === 'refuse') return void client.destroy()
+    connections += 1
+    const upstream = connect(port, '127.0.0.1')
+    const pair = [client, upstream] as const
+    pairs.add(pair)
+    const end = (): void => {
+      pairs.delete(pair)
+      client.destroy()
+      upstream.destroy()
+    }
+    client.on('data', (chunk: Buffer) => {
+      sent += chunk.toString('latin1')
+      if (mode === 'cut-requests') end()
+      else upstream.write(chunk)
+    })
+    upstream.on('data', (chunk: Buffer) => {
+      if (mode === 'cut-replies') end()
+      else client.write(chunk)
+    })
+    for (const socket of pair) socket.on('close', end).on('error', end)
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const breakAll = (): void => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy()
+  }
+  onTestFinished(async () => {
+    breakAll()
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
+  })
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}/0`,
+    get sent() {
+      return sent
+    },
+    get connections() {
+      return connections
+    },
+    cutReplies: () => {
+      mode = 'cut-replies'
+    },
+    cutRequests: () => {
+      mode = 'cut-requests'
+    },
+    refuse: () => {
+      mode = 'refuse'
+      breakAll()
+    },
+    pass: () => {
+      mode = 'pass'
+    },
+  }
+}
