@@ -100,7 +100,7 @@ const unpack = (packages: string[], root: string) => {
 }
 
 const libraryFolders = (root: string): string[] => [
-  ...new Set(globSync('**/*.so*', { cwd: root }).map((file) => resolve(root, file, '..'))),
+  ...new Set(globSync('**/lib*.so*', { cwd: root }).map((file) => resolve(root, file, '..'))),
 ]
 
 const missingLibraries = (program: string, folders: string[]): string[] => {
@@ -127,10 +127,23 @@ const loader = () =>
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
+/** Shell lines that let a program find what it would look for under the fixed paths of an installation. */
+const environmentOf = (root: string, libraryPaths: string | undefined): string =>
+  [
+    ...(libraryPaths === undefined ? [] : [`export LD_LIBRARY_PATH=${libraryPaths}\n`]),
+    // Fetched only where the machine has no fonts set up, and then a browser would show none.
+    ...(existsSync(join(root, 'etc', 'fonts', 'fonts.conf'))
+      ? [`export FONTCONFIG_SYSROOT=${quoted(root)}\n`]
+      : []),
+  ].join('')
+
 const writeStarter = (tool: Tool, command: string, program: string, folders: string[]) => {
   const load = tool.startsOthers && !isScript(program) ? loader() : undefined
   const paths = quoted(folders.join(':'))
-  const environment = load === undefined && folders.length > 0 ? `export LD_LIBRARY_PATH=${paths}\n` : ''
+  const environment = environmentOf(
+    toolRoot(tool),
+    load === undefined && folders.length > 0 ? paths : undefined,
+  )
   const start = load !== undefined && folders.length > 0 ? `${load} --library-path ${paths} ` : ''
   const script = join(debianFolder, 'bin', command)
   mkdirSync(join(debianFolder, 'bin'), { recursive: true })

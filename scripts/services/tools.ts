@@ -40,6 +40,17 @@ export const tools: Record<string, Tool> = {
     debianPackages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common'],
     usedFor: 'the database that writes land in',
   },
+  nginx: {
+    command: 'nginx',
+    debianPackages: ['nginx'],
+    usedFor: 'the reverse proxy before several server processes',
+  },
+  chromium: {
+    command: 'chromium',
+    debianPackages: ['chromium', 'fonts-dejavu-core'],
+    programPath: 'usr/lib/chromium/chromium',
+    usedFor: 'pages in a real browser',
+  },
 }
 
 export const installCommand = (tool: string): string => `npm run services -- install ${tool}`

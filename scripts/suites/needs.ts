@@ -48,6 +48,8 @@ export const needs: Record<string, Need> = {
   // For suites that kill, pause and set servers, which a user's own must never suffer.
   'redis-server': program('redis'),
   'mariadb-server': program('mariadb'),
+  nginx: program('nginx'),
+  chromium: program('chromium'),
   'debian-packages': {
     has: () => ['apt-get', 'dpkg', 'ldd'].every((command) => onPath(command) !== undefined),
     howToGet: 'run on Debian or a system made from it, with its package archive in reach',

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
@@ -11,7 +11,7 @@ import { toolPath } from '../../scripts/services/tools.ts'
 const fetchMsMax = 300_000
 
 /** What the package manager knows to be installed. */
-const installed = () => spawnSync('dpkg-query', ['-W'], { encoding: 'utf8' }).stdout
+const installed = () => readFileSync('/var/lib/dpkg/status', 'utf8')
 
 const folderOfItsOwn = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'spillway-fetched-'))
@@ -36,7 +36,7 @@ afterEach(() => {
 })
 
 test('fetching installs nothing into the system', () => {
-  expect(installed()).toBe(before)
+  expect(installed() === before).toBe(true)
 })
 
 test('with nothing on PATH, Redis starts from the packages in the cache', async () => {
