@@ -8,11 +8,12 @@
  */
 import { SpillwayError } from '../errors.ts'
 import type { Write } from '../model/entry.ts'
+import type { FrontReads } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
 import { NeedsFill } from './needs-fill.ts'
 import type { Reader } from './read.ts'
 import type { Shape } from './shape.ts'
-import type { WriteRequest, Written } from './write-path.ts'
+import type { WriteOutcome, WriteRequest, Written } from './write-path.ts'
 
 /** Memory that a write is counted as before it is journaled, besides its bytes: the objects around them. */
 export const WRITE_OVERHEAD_BYTES = 400
@@ -30,22 +31,31 @@ export class Admission {
     this.#reader = reader
   }
 
-  async write(request: WriteRequest): Promise<Written> {
+  /** Most writes: nothing to hold, nothing to give up, and a write path that needs no promise. */
+  begin(request: WriteRequest, outcome: WriteOutcome): void {
+    const { front, writes } = this.#shape
+    if (writes.begin === undefined || request.signal !== undefined || request.writes.some(isConditional)) {
+      this.#write(request).then(
+        (written) => outcome.done(written),
+        (error: unknown) => outcome.failed(error),
+      )
+      return
+    }
+    const bytes = memoryOf(request.writes)
+    if (!front.reserve(bytes)) return outcome.failed(this.#full())
+    writes.begin(request, new Reserved(front, bytes, outcome))
+  }
+
+  async #write(request: WriteRequest): Promise<Written> {
     const { partition, writes, signal } = request
     signal?.throwIfAborted()
     const { front } = this.#shape
-    if (writes.some((write) => write.ifVersion !== undefined)) {
-      const conditions = writes.filter((write) => write.ifVersion !== undefined)
+    if (writes.some(isConditional)) {
+      const conditions = writes.filter(isConditional)
       await this.#reader.hold(partition, conditions, { timeoutMs: this.#context.settings.waitMs, signal })
     }
     const bytes = memoryOf(writes)
-    if (!front.reserve(bytes)) {
-      const { bytesMax } = front.usage()
-      throw new SpillwayError(
-        'overloaded',
-        `The front is full of writes that have not landed (frontBytesMax = ${bytesMax}); retry when landing has caught up.`,
-      )
-    }
+    if (!front.reserve(bytes)) throw this.#full()
     try {
       return await this.#shape.writes.write(request)
     } catch (error) {
@@ -54,6 +64,14 @@ export class Admission {
     } finally {
       front.unreserve(bytes)
     }
+  }
+
+  #full(): SpillwayError {
+    const { bytesMax } = this.#shape.front.usage()
+    return new SpillwayError(
+      'overloaded',
+      `The front is full of writes that have not landed (frontBytesMax = ${bytesMax}); retry when landing has caught up.`,
+    )
   }
 
   /** Where the front judges as it appends, a condition may need a key that it lost meanwhile: fill and come back. */
@@ -74,6 +92,33 @@ export class Admission {
       'The front keeps losing the keys of this condition; nothing has happened, retry.',
     )
   }
+}
+
+/** Gives the reserved memory back, whatever became of the write, before it is told. */
+class Reserved implements WriteOutcome {
+  readonly #front: FrontReads
+  readonly #bytes: number
+  readonly #outcome: WriteOutcome
+
+  constructor(front: FrontReads, bytes: number, outcome: WriteOutcome) {
+    this.#front = front
+    this.#bytes = bytes
+    this.#outcome = outcome
+  }
+
+  done(written: Written): void {
+    this.#front.unreserve(this.#bytes)
+    this.#outcome.done(written)
+  }
+
+  failed(error: unknown): void {
+    this.#front.unreserve(this.#bytes)
+    this.#outcome.failed(error)
+  }
+}
+
+function isConditional(write: Write): boolean {
+  return write.ifVersion !== undefined
 }
 
 function memoryOf(writes: readonly Write[]): number {

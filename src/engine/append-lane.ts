@@ -9,9 +9,11 @@ import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'
 import { Coalescer } from '../kit/coalescer.ts'
 import type { Entry, PlacedEntry, StoredEntry } from '../model/entry.ts'
+import type { Verdict } from '../model/fold.ts'
 import type { Journal, JournalAppend } from '../ports/journal.ts'
+import type { Applier } from './apply.ts'
 import type { EngineContext } from './context.ts'
-import type { Proof } from './gate.ts'
+import type { Gate, Proof } from './gate.ts'
 import type { Tail } from './tail.ts'
 import { bytesOfWrites } from './tail.ts'
 
@@ -27,6 +29,8 @@ export interface LaneItem {
 export interface Appended {
   readonly placed: PlacedEntry
   readonly proof: Proof
+  /** Where the front is this process's own memory: the front has applied it, and this is what became of it. */
+  readonly verdict: Verdict | undefined
 }
 
 /** The append got no answer: the entry may be there, come later, or never. */
@@ -36,7 +40,13 @@ export interface LaneOptions {
   readonly context: EngineContext
   readonly journal: Journal
   readonly lane: number
-  readonly partitions: readonly { readonly tail: Tail; readonly gate: { begin(): Proof } }[]
+  readonly partitions: readonly LanePartition[]
+}
+
+export interface LanePartition {
+  readonly tail: Tail
+  readonly gate: Gate
+  readonly applier: Applier
 }
 
 export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> {
@@ -69,7 +79,9 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
         entry: (items[index] as LaneItem).entry,
       }))
       const proof = proofs.get(one.partition) as Proof
-      await takeOwn(at(partitions, one.partition).tail, stored, indexes, results, proof)
+      const partition = at(partitions, one.partition)
+      const taken = takeNow(partition, stored, proof) ?? (await takeLater(partition, stored))
+      spread(taken, stored, indexes, results, proof)
     }
     return results
   }
@@ -100,23 +112,47 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
   })
 }
 
-async function takeOwn(
-  tail: Tail,
+/** What a partition's own entries became, once its tail has them. */
+interface Taken {
+  readonly placed: readonly PlacedEntry[]
+  readonly verdicts: readonly Verdict[] | undefined
+  readonly failure: unknown
+}
+
+/**
+ * The straight line of a process that appends alone: the entries continue its tail, and the front is its own memory.
+ * All of a partition's entries go through both in one synchronous step. Undefined: the tail has others to read first.
+ */
+function takeNow(partition: LanePartition, stored: readonly StoredEntry[], proof: Proof): Taken | undefined {
+  const { tail, applier, gate } = partition
+  const from = tail.mark
+  const placed = tail.takeNow(stored)
+  if (placed === undefined) return undefined
+  const verdicts = applier.applyNow(from, placed)
+  // Own entries that the front has passed prove that it had reached the journal's end as of the append.
+  if (verdicts !== undefined && applier.identity !== undefined) gate.prove(proof, applier.identity)
+  return { placed, verdicts, failure: undefined }
+}
+
+async function takeLater({ tail }: LanePartition, stored: readonly StoredEntry[]): Promise<Taken> {
+  try {
+    return { placed: await tail.take(stored), verdicts: undefined, failure: undefined }
+  } catch (failure) {
+    return { placed: [], verdicts: undefined, failure }
+  }
+}
+
+/** Puts them where the items of the call are. */
+function spread(
+  { placed, verdicts, failure }: Taken,
   stored: readonly StoredEntry[],
   indexes: readonly number[],
   results: (Appended | Error)[],
   proof: Proof,
-): Promise<void> {
-  let placed: readonly PlacedEntry[] = []
-  let failure: unknown
-  try {
-    placed = await tail.take(stored)
-  } catch (error) {
-    failure = error
-  }
+): void {
   if (placed.length === stored.length) {
     for (let n = 0; n < indexes.length; n += 1)
-      results[indexes[n] as number] = { placed: placed[n] as PlacedEntry, proof }
+      results[indexes[n] as number] = { placed: placed[n] as PlacedEntry, proof, verdict: verdicts?.[n] }
     return
   }
   // Durable for certain, but this process could not read up to it: whoever asks has to settle it.
@@ -126,7 +162,7 @@ async function takeOwn(
     results[index] =
       found === undefined
         ? new AppendUnknown('The entry could not be read back', { cause: failure })
-        : { placed: found, proof }
+        : { placed: found, proof, verdict: undefined }
   })
 }
 

@@ -103,6 +103,25 @@ export class Applier {
     })
   }
 
+  /**
+   * Own entries that the tail has just taken, right after `from`: applied at once where the front is this process's
+   * own memory and stands there. Undefined where it takes more than that; then `outcome` tells their verdicts.
+   */
+  applyNow(from: Mark, entries: readonly PlacedEntry[]): readonly Verdict[] | undefined {
+    const { front, tail, gate, partition } = this.#options
+    const seen = this.#seen
+    if (front.applyNow === undefined || this.#running || this.#waiting.length > 0) return undefined
+    if (seen === undefined || !this.#proven || seen.mark !== from || this.#stop.signal.aborted)
+      return undefined
+    const drop = this.#drop
+    if (drop !== undefined && Number(entries[0]?.first) <= drop.position) return undefined
+    const sent = gate.through
+    const to = tail.mark
+    const result = front.applyNow({ partition, identity: seen.identity, from, to, entries, drop: undefined })
+    this.#saw(result.seen, sent)
+    return result.kind === 'applied' ? (result.verdicts as readonly Verdict[]) : undefined
+  }
+
   /** Something is to be applied, or to be looked at. */
   wake(): void {
     this.#again = true

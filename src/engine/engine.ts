@@ -36,7 +36,7 @@ import type { Shape, ShapePartition } from './shape.ts'
 import { openFusedShape } from './shape-fused.ts'
 import { openSeparateShape } from './shape-separate.ts'
 import type { LedgerTotals } from './tier.ts'
-import type { Written } from './write-path.ts'
+import type { WriteOutcome, WriteRequest, Written } from './write-path.ts'
 
 export type Stores =
   | {
@@ -141,8 +141,13 @@ export class Engine {
 
   /** Journals writes of one partition as one entry (several = a frame) and waits for its verdict. */
   write(partition: number, writes: readonly Write[], signal?: AbortSignal): Promise<Written> {
-    if (this.#closed) return Promise.reject(closedError())
-    return this.#admission.write({ partition, writes, signal })
+    return new Promise((done, failed) => this.begin({ partition, writes, signal }, { done, failed }))
+  }
+
+  /** The same for who has something to tell the outcome to: no promise for each write. */
+  begin(request: WriteRequest, outcome: WriteOutcome): void {
+    if (this.#closed) outcome.failed(closedError())
+    else this.#admission.begin(request, outcome)
   }
 
   /** Records in order; version 0 = absent. */

@@ -1,8 +1,10 @@
 /** A receipt: what a write returned, and the means to wait for its further stages. */
 import { SpillwayError } from '../errors.ts'
+import type { RecordRef } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
 import type { Engine } from './engine.ts'
 import type { Receipt, Stage, WaitOptions } from './tier.ts'
+import type { WriteOutcome, Written } from './write-path.ts'
 
 export class EngineReceipt implements Receipt {
   readonly collection: string
@@ -12,13 +14,7 @@ export class EngineReceipt implements Receipt {
   readonly #engine: Engine
   readonly #partition: number
 
-  constructor(
-    engine: Engine,
-    partition: number,
-    ref: { readonly collection: string; readonly key: string },
-    version: Position,
-    stage: Stage,
-  ) {
+  constructor(engine: Engine, partition: number, ref: RecordRef, version: Position, stage: Stage) {
     this.collection = ref.collection
     this.key = ref.key
     this.version = version
@@ -49,6 +45,33 @@ export class EngineReceipt implements Receipt {
       waitMs(this.#engine, options.timeoutMs),
       options.signal,
     )
+  }
+}
+
+/** What became of a write, as its receipt. */
+export class ReceiptOutcome implements WriteOutcome {
+  readonly #engine: Engine
+  readonly #partition: number
+  readonly #ref: RecordRef
+  readonly #resolve: (receipt: Receipt) => void
+  readonly failed: (error: unknown) => void
+
+  constructor(
+    engine: Engine,
+    partition: number,
+    ref: RecordRef,
+    resolve: (receipt: Receipt) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#engine = engine
+    this.#partition = partition
+    this.#ref = ref
+    this.#resolve = resolve
+    this.failed = reject
+  }
+
+  done({ first, stage }: Written): void {
+    this.#resolve(new EngineReceipt(this.#engine, this.#partition, this.#ref, first, stage))
   }
 }
 

@@ -10,7 +10,7 @@ import { jsonOf, parseJson } from './collection-runtime.ts'
 import type { CollectionRuntime } from './collection-runtime.ts'
 import type { Engine } from './engine.ts'
 import { asked } from './asked.ts'
-import { EngineReceipt, waitMs } from './receipt.ts'
+import { ReceiptOutcome, waitMs } from './receipt.ts'
 import type {
   BatchWrite,
   JsonRecord,
@@ -29,6 +29,9 @@ const UPDATE_ATTEMPTS_MAX = 64
 /** How long a read with `stale: 'ok'` tries to be exact. */
 const STALE_MS = 250
 
+/** Of a write that says nothing more. */
+const UNCONDITIONAL: WriteOptions = {}
+
 export class EngineRecords<T> implements Records<T> {
   readonly collection: string
   readonly #engine: Engine
@@ -40,16 +43,35 @@ export class EngineRecords<T> implements Records<T> {
     this.#runtime = runtime
   }
 
-  put(key: string, value: T, options: WriteOptions = {}): Promise<Receipt> {
-    return this.#write(key, () => this.#runtime.admit(key, value), options)
+  put(key: string, value: T, options: WriteOptions = UNCONDITIONAL): Promise<Receipt> {
+    let admitted: Value | Promise<Value>
+    try {
+      this.#runtime.checkKey(key)
+      admitted = this.#runtime.admit(key, value)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#admitted(key, admitted, options)
   }
 
-  putJson(key: string, json: Uint8Array, options: WriteOptions = {}): Promise<Receipt> {
-    return this.#write(key, () => this.#runtime.admitJson(key, json), options)
+  putJson(key: string, json: Uint8Array, options: WriteOptions = UNCONDITIONAL): Promise<Receipt> {
+    let admitted: Value | Promise<Value>
+    try {
+      this.#runtime.checkKey(key)
+      admitted = this.#runtime.admitJson(key, json)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#admitted(key, admitted, options)
   }
 
-  delete(key: string, options: WriteOptions = {}): Promise<Receipt> {
-    return this.#write(key, () => undefined, options)
+  delete(key: string, options: WriteOptions = UNCONDITIONAL): Promise<Receipt> {
+    try {
+      this.#runtime.checkKey(key)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#write(key, undefined, options)
   }
 
   async update(
@@ -180,19 +202,24 @@ export class EngineRecords<T> implements Records<T> {
     return { collection: this.collection, key }
   }
 
-  /** One async function from the call to the receipt: each further one costs every write a promise and a turn. */
-  async #write(
-    key: string,
-    admit: () => Value | undefined | Promise<Value | undefined>,
-    options: WriteOptions,
-  ): Promise<Receipt> {
-    this.#runtime.checkKey(key)
-    const admitted = admit()
-    const value = admitted instanceof Promise ? await admitted : admitted
-    const partition = this.#runtime.partitionOf(key)
-    const write: Write = { collection: this.collection, key, value, ifVersion: ifVersion(options.ifVersion) }
-    const written = await this.#engine.write(partition, [write], options.signal)
-    return new EngineReceipt(this.#engine, partition, write, written.first, written.stage)
+  #admitted(key: string, admitted: Value | Promise<Value>, options: WriteOptions): Promise<Receipt> {
+    if (!(admitted instanceof Promise)) return this.#write(key, admitted, options)
+    return admitted.then((value) => this.#write(key, value, options))
+  }
+
+  /** One promise from the call to the receipt: each further one costs every write a turn and garbage. */
+  #write(key: string, value: Value | undefined, options: WriteOptions): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      const partition = this.#runtime.partitionOf(key)
+      const write: Write = {
+        collection: this.collection,
+        key,
+        value,
+        ifVersion: ifVersion(options.ifVersion),
+      }
+      const outcome = new ReceiptOutcome(this.#engine, partition, write, resolve, reject)
+      this.#engine.begin({ partition, writes: [write], signal: options.signal }, outcome)
+    })
   }
 
   async #read(partition: number, refs: readonly RecordRef[], options: ReadOptions): Promise<readonly Held[]> {
@@ -265,7 +292,7 @@ export class EngineRecords<T> implements Records<T> {
     this.#runtime.checkKey(write.key)
     const value = isDeletion(write) ? undefined : await admit(write)
     await before?.catch(() => undefined)
-    return this.#write(write.key, () => value, { ...options, ...condition(write) })
+    return this.#write(write.key, value, { ...options, ...condition(write) })
   }
 }
 

@@ -97,8 +97,16 @@ export class Tail {
   }
 
   /** Takes own appended entries, in order; resolves once the tail includes them. */
-  take(own: readonly StoredEntry[]): Promise<readonly PlacedEntry[]> {
-    if (this.#queued === 0 && this.#continues(own[0])) return Promise.resolve(this.#push(own))
+  async take(own: readonly StoredEntry[]): Promise<readonly PlacedEntry[]> {
+    return this.takeNow(own) ?? this.#takeLater(own)
+  }
+
+  /** The same where nothing comes in between: at once. Undefined: not so. */
+  takeNow(own: readonly StoredEntry[]): readonly PlacedEntry[] | undefined {
+    return this.#queued === 0 && this.#continues(own[0]) ? this.#push(own) : undefined
+  }
+
+  #takeLater(own: readonly StoredEntry[]): Promise<readonly PlacedEntry[]> {
     return this.#enqueue(async () => {
       const first = own[0]
       if (first === undefined) return []

@@ -9,12 +9,13 @@
  *                  the caller has had no answer
  *
  * In the embedded shape (private front, exclusive journal) there are no gaps, nobody else applies and the end is
- * exact, so the straight line is all that ever runs; the side ways are for brokers and shared fronts.
+ * exact, so the straight line is all that ever runs (`begin`: one object for each write, no promise); the side ways
+ * are for brokers and shared fronts.
  */
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'
-import type { Coalescer } from '../kit/coalescer.ts'
-import type { ControlEntry, EntryId, PlacedEntry, Write, WriteEntry } from '../model/entry.ts'
+import type { Coalescer, Outcome } from '../kit/coalescer.ts'
+import type { ControlEntry, EntryId, Mark, PlacedEntry, Write, WriteEntry } from '../model/entry.ts'
 import { COUNT_MAX, countOf, plus } from '../model/position.ts'
 import type { Applier } from './apply.ts'
 import { AppendUnknown } from './append-lane.ts'
@@ -26,7 +27,7 @@ import type { Gate } from './gate.ts'
 import type { Settled, Settler } from './settle.ts'
 import { orAbort, unknownOutcome } from './settle.ts'
 import type { Tail } from './tail.ts'
-import type { WritePath, WriteRequest, Written } from './write-path.ts'
+import type { WriteOutcome, WritePath, WriteRequest, Written } from './write-path.ts'
 
 export interface SeparatePartition {
   readonly tail: Tail
@@ -49,6 +50,49 @@ const CONTROL_ATTEMPTS_MAX = 6
 /** A generation is left before its positions run out; open begins the next one. */
 const COUNT_RESERVE = 2 ** 20
 
+/** An entry that is on its way to the journal. */
+interface Tried {
+  readonly entry: WriteEntry
+  readonly mark: Mark
+  readonly append: Promise<Appended>
+}
+
+/** A write on the straight line: what the lane takes, and who it tells. */
+class Begun implements LaneItem, Outcome<Appended> {
+  readonly partition: number
+  readonly entry: WriteEntry
+  readonly mark: Mark
+  readonly request: WriteRequest
+  readonly outcome: WriteOutcome
+  readonly #onwards: (begun: Begun, append: Promise<Appended>) => void
+
+  constructor(
+    entry: WriteEntry,
+    mark: Mark,
+    request: WriteRequest,
+    outcome: WriteOutcome,
+    onwards: (begun: Begun, append: Promise<Appended>) => void,
+  ) {
+    this.partition = request.partition
+    this.entry = entry
+    this.mark = mark
+    this.request = request
+    this.outcome = outcome
+    this.#onwards = onwards
+  }
+
+  done(appended: Appended): void {
+    if (appended.verdict?.kind === 'applied')
+      this.outcome.done({ first: appended.placed.first, stage: 'visible' })
+    else this.#onwards(this, Promise.resolve(appended))
+  }
+
+  failed(error: unknown): void {
+    if (error instanceof AppendUnknown) this.#onwards(this, rejected(error))
+    else this.outcome.failed(error)
+  }
+}
+
 export class SeparateWriter implements WritePath {
   readonly #options: SeparateWriterOptions
 
@@ -62,23 +106,48 @@ export class SeparateWriter implements WritePath {
     return this.#write(request)
   }
 
-  /** The straight line is one async function: every further one would cost each write a promise and a turn. */
-  async #write(request: WriteRequest): Promise<Written> {
+  /** Rejects as `write` does, through `outcome`. */
+  begin(request: WriteRequest, outcome: WriteOutcome): void {
+    const { partition, signal } = request
+    if (signal !== undefined || this.#options.context.settings.sabotage !== undefined) {
+      this.write(request).then(
+        (written) => outcome.done(written),
+        (error: unknown) => outcome.failed(error),
+      )
+      return
+    }
+    let begun: Begun
+    try {
+      begun = new Begun(
+        this.#entry(request),
+        this.#partition(partition).tail.mark,
+        request,
+        outcome,
+        this.#onwards,
+      )
+    } catch (error) {
+      return outcome.failed(error)
+    }
+    this.#options.laneOf(partition).hand(begun, begun)
+  }
+
+  /** What was begun has left the straight line. */
+  readonly #onwards = (begun: Begun, append: Promise<Appended>): void => {
+    this.#write(begun.request, { entry: begun.entry, mark: begun.mark, append }).then(
+      (written) => begun.outcome.done(written),
+      (error: unknown) => begun.outcome.failed(error),
+    )
+  }
+
+  /** One async function: every further one would cost each write a promise and a turn. */
+  async #write(request: WriteRequest, begun?: Tried): Promise<Written> {
     const { partition, writes, signal } = request
-    const { tail, applier } = this.#partition(partition)
+    const { applier } = this.#partition(partition)
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const { mark } = tail
-      if (countOf(mark.position) > COUNT_MAX - COUNT_RESERVE) throw generationUsed(partition)
-      const entry: WriteEntry = {
-        kind: 'write',
-        id: this.#options.context.random.id(),
-        knownEnd: mark.position,
-        writes,
-      }
+      const { entry, mark, append } = attempt === 1 && begun !== undefined ? begun : this.#try(request)
       const handle = (): EntryHandle => handleOf(partition, entry, mark)
       let appended: Appended
       try {
-        const append = this.#options.laneOf(partition).add({ partition, entry })
         appended = await (signal === undefined ? append : orAbort(append, signal, handle))
       } catch (error) {
         if (!(error instanceof AppendUnknown)) throw error
@@ -88,8 +157,10 @@ export class SeparateWriter implements WritePath {
         return settled
       }
       const { placed } = appended
-      const applied = applier.outcome(placed)
-      const outcome = await (signal === undefined ? applied : orAbort(applied, signal, handle))
+      const applied = appended.verdict ?? applier.outcome(placed)
+      const outcome = await (signal === undefined
+        ? applied
+        : orAbort(Promise.resolve(applied), signal, handle))
       if (outcome.kind === 'applied') {
         this.#proveBy(partition, appended)
         return { first: placed.first, stage: 'visible' }
@@ -111,15 +182,29 @@ export class SeparateWriter implements WritePath {
     )
   }
 
+  #try(request: WriteRequest): Tried {
+    const { partition } = request
+    const { mark } = this.#partition(partition).tail
+    const entry = this.#entry(request)
+    return { entry, mark, append: this.#options.laneOf(partition).add({ partition, entry }) }
+  }
+
+  /** A new entry for a write, with the end that its process knows now. */
+  #entry({ partition, writes }: WriteRequest): WriteEntry {
+    const { position } = this.#partition(partition).tail.mark
+    if (countOf(position) > COUNT_MAX - COUNT_RESERVE) throw generationUsed(partition)
+    return { kind: 'write', id: this.#options.context.random.id(), knownEnd: position, writes }
+  }
+
   async control(partition: number, make: (id: EntryId) => ControlEntry): Promise<PlacedEntry> {
     const { context, laneOf } = this.#options
     let failure: unknown
     for (let attempt = 1; attempt <= CONTROL_ATTEMPTS_MAX; attempt += 1) {
       try {
         // Every try is an entry of its own: control entries may be repeated, an entry may not be sent twice.
-        const { placed, proof } = await laneOf(partition).add({ partition, entry: make(context.random.id()) })
-        this.#applied(partition, placed, proof)
-        return placed
+        const appended = await laneOf(partition).add({ partition, entry: make(context.random.id()) })
+        if (appended.verdict === undefined) this.#applied(partition, appended)
+        return appended.placed
       } catch (error) {
         if (isSpillwayError(error, 'closed')) throw error
         failure = error
@@ -181,10 +266,10 @@ export class SeparateWriter implements WritePath {
     }
   }
 
-  #applied(partition: number, placed: PlacedEntry, proof: Appended['proof']): void {
+  #applied(partition: number, appended: Appended): void {
     const { applier } = this.#partition(partition)
-    void applier.outcome(placed).then((outcome) => {
-      if (outcome.kind === 'control') this.#proveBy(partition, { placed, proof })
+    void applier.outcome(appended.placed).then((outcome) => {
+      if (outcome.kind === 'control') this.#proveBy(partition, appended)
     })
   }
 
@@ -197,6 +282,10 @@ export class SeparateWriter implements WritePath {
   #partition(partition: number): SeparatePartition {
     return this.#options.partitions[partition] as SeparatePartition
   }
+}
+
+async function rejected(error: AppendUnknown): Promise<never> {
+  throw error
 }
 
 function generationUsed(partition: number): SpillwayError {

@@ -69,11 +69,16 @@ export interface CoalescerOptions<I, O> {
   gather?(): Promise<void>
 }
 
-/** Items that will go in one call, with the two functions that settle each. */
+/** Who learns what became of an item, in place of a promise. Exactly one of them is called, once; it must not throw. */
+export interface Outcome<O> {
+  done(value: O): void
+  failed(error: unknown): void
+}
+
+/** Items that will go in one call, with who learns of each. */
 class Batch<I, O> {
   readonly items: I[] = []
-  readonly resolves: ((value: O) => void)[] = []
-  readonly rejects: ((error: unknown) => void)[] = []
+  readonly outcomes: Outcome<O>[] = []
   weight = 0
 }
 
@@ -139,13 +144,18 @@ export class Coalescer<I, O> {
 
   /** Puts the item into the next call; its own outcome. Rejects with `overloaded` at a bound, `closed` after `close`. */
   add(item: I): Promise<O> {
-    if (this.#closedWith !== undefined) return Promise.reject(this.#closedWith)
+    return new Promise<O>((done, failed) => this.hand(item, { done, failed }))
+  }
+
+  /** As `add`, for callers who have something to tell the outcome to: a promise less for each item. */
+  hand(item: I, outcome: Outcome<O>): void {
+    if (this.#closedWith !== undefined) return outcome.failed(this.#closedWith)
     const weight = this.#weigh === undefined ? 0 : this.#weigh(item)
     if (this.#waiting >= this.#waitingMax) {
-      return Promise.reject(this.#overloaded('waitingMax', `${this.#waitingMax} items`))
+      return outcome.failed(this.#overloaded('waitingMax', `${this.#waitingMax} items`))
     }
     if (this.#waitingWeight + weight > this.#waitingWeightMax && this.#waiting > 0) {
-      return Promise.reject(this.#overloaded('waitingWeightMax', `a weight of ${this.#waitingWeightMax}`))
+      return outcome.failed(this.#overloaded('waitingWeightMax', `a weight of ${this.#waitingWeightMax}`))
     }
     let batch = this.#last
     if (
@@ -158,15 +168,11 @@ export class Coalescer<I, O> {
       this.#last = batch
     }
     batch.items.push(item)
+    batch.outcomes.push(outcome)
     batch.weight += weight
     this.#waiting += 1
     this.#waitingWeight += weight
     if (!this.#beginning && this.#calls < this.#callsMax && this.#mayGo(batch)) this.#beginSoon()
-    const { resolves, rejects } = batch
-    return new Promise<O>((resolve, reject) => {
-      resolves.push(resolve)
-      rejects.push(reject)
-    })
   }
 
   /** Resolves when no item waits and none is in a call. */
@@ -181,7 +187,7 @@ export class Coalescer<I, O> {
     if (this.#closedWith !== undefined) return
     const reason = error ?? new SpillwayError('closed', `${this.#name} is closed: nothing has happened.`)
     this.#closedWith = reason
-    for (const batch of this.#batches.splice(0)) for (const reject of batch.rejects) reject(reason)
+    for (const batch of this.#batches.splice(0)) for (const outcome of batch.outcomes) outcome.failed(reason)
     this.#last = undefined
     this.#waiting = 0
     this.#waitingWeight = 0
@@ -217,8 +223,7 @@ export class Coalescer<I, O> {
     const half = batch.items.length >> 1
     const rest = new Batch<I, O>()
     rest.items.push(...batch.items.splice(half))
-    rest.resolves.push(...batch.resolves.splice(half))
-    rest.rejects.push(...batch.rejects.splice(half))
+    rest.outcomes.push(...batch.outcomes.splice(half))
     for (const item of rest.items) rest.weight += this.#weigh === undefined ? 0 : this.#weigh(item)
     batch.weight -= rest.weight
     this.#batches.unshift(rest)
@@ -244,29 +249,29 @@ export class Coalescer<I, O> {
       },
       (error: unknown) => {
         this.#end(count)
-        for (const reject of batch.rejects) reject(error)
+        for (const each of batch.outcomes) each.failed(error)
         this.#next()
       },
     )
   }
 
   #settle(batch: Batch<I, O>, results: readonly (O | Error)[]): void {
-    const { resolves, rejects } = batch
+    const { outcomes } = batch
     // A call that is wrong about its type must not leave its callers waiting for ever either.
     const count = Array.isArray(results) ? results.length : 'no'
-    if (count !== resolves.length) {
-      const detail = `${this.#name} gave ${count} results for ${resolves.length} items`
+    if (count !== outcomes.length) {
+      const detail = `${this.#name} gave ${count} results for ${outcomes.length} items`
       const error = new SpillwayError(
         'internal',
         `${detail}. This is a defect of Spillway: please report it.`,
       )
-      for (const reject of rejects) reject(error)
+      for (const outcome of outcomes) outcome.failed(error)
       return
     }
-    for (let index = 0; index < resolves.length; index += 1) {
+    for (let index = 0; index < outcomes.length; index += 1) {
       const result = results[index] as O | Error
-      if (result instanceof Error) rejects[index]?.(result)
-      else resolves[index]?.(result)
+      if (result instanceof Error) outcomes[index]?.failed(result)
+      else outcomes[index]?.done(result)
     }
   }
 

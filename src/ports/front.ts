@@ -152,4 +152,6 @@ export interface Front extends FrontReads {
   /** Forgets the partition, so that it is missing. Does nothing if the identity differs. */
   discard(partition: number, identity: string): Promise<FrontSeen>
   apply(request: ApplyRequest): Promise<ApplyResult>
+  /** Only of a front in this process's own memory: the same, at once. */
+  applyNow?(request: ApplyRequest): ApplyResult
 }

@@ -132,6 +132,10 @@ class MemoryFront implements Front {
   }
 
   async apply(request: ApplyRequest): Promise<ApplyResult> {
+    return this.applyNow(request)
+  }
+
+  applyNow(request: ApplyRequest): ApplyResult {
     return this.#store(request.partition).apply(request)
   }
 
