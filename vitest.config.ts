@@ -6,7 +6,9 @@ const conditions = ['spillway-source', 'node', 'import', 'module', 'default']
 
 export default defineConfig({
   resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
+  // Of packages that are not transformed, Node itself picks what `import` and `require` get: forced to `import`, a
+  // package of CommonJS that requires one with both kinds is given the wrong one.
+  ssr: { resolve: { conditions, externalConditions: ['spillway-source', 'node', 'module-sync'] } },
   test: {
     include: ['test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
     environment: 'node',
