@@ -48,7 +48,8 @@ export interface Verdict {
   }
 }
 
-interface Found {
+/** What a key is found to have; version 0 is no record. */
+export interface Found {
   readonly version: number
   readonly n: number
   readonly counter: number | undefined
@@ -246,7 +247,15 @@ function rowsOf(file: string): Map<string, Found> {
 
 /** R6, once everything is landed: the last known state of every key is its row. */
 export function judgeSql(file: string, events: readonly HistoryEvent[], breaches: string[]): number {
-  const rows = rowsOf(file)
+  return judgeRows(rowsOf(file), events, breaches)
+}
+
+/** The same on rows that were read from any database. */
+export function judgeRows(
+  rows: ReadonlyMap<string, Found>,
+  events: readonly HistoryEvent[],
+  breaches: string[],
+): number {
   for (const [key, list] of byKey(events)) {
     const reads = list.filter((event) => event.op === 'read' && event.outcome === 'ok')
     const last = reads.reduce<HistoryEvent | undefined>(

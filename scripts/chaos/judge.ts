@@ -1,0 +1,142 @@
+/**
+ * The verdict on a round, from client histories and SQL alone. Imports nothing of src.
+ *
+ * Where the profile promises that nothing is lost, the rules of test/scenarios/verdict.ts hold for the whole
+ * history. Where loss is possible it is bounded by a *window* in the clients' own time:
+ *
+ *   ──────── from ════════ fault ════════ until ────────▶
+ *            │             │              └ every process serves again: what is sent from here on must stay
+ *            │             └ up to here nothing has happened: every rule holds, for every answer
+ *            └ what was answered before is in what survives (the old copy, the replica, SQL): it must stay
+ *
+ * A write acknowledged inside the window counts like one whose answer never came: it has one effect or none. The
+ * same goes for what a reader saw of it. Nothing else is excused, and no rule is: a version has one value, a save
+ * has at most one version, whatever happened.
+ *
+ *   R7  one save has at most one version
+ *   L1  what was lost was reported
+ */
+import { judge, judgeRows } from '../../test/scenarios/verdict.ts'
+import type { Found, HistoryEvent } from '../../test/scenarios/verdict.ts'
+import type { SessionEvent } from './sessions.ts'
+
+export interface Window {
+  readonly from: number
+  readonly fault: number
+  readonly until: number
+  /** Rows that SQL had at the fault, by key: what is landed is not lost. */
+  readonly landed: ReadonlyMap<string, Found>
+  /** Processes that were on the wrong side of a split, in the window: what they answer there is believed by nobody. */
+  readonly wrongSide?: readonly string[]
+}
+
+export interface Evidence {
+  readonly events: readonly SessionEvent[]
+  /** What each process answered for every key, at the end. */
+  readonly finalReads: readonly (readonly HistoryEvent[])[]
+  readonly rows: ReadonlyMap<string, Found>
+  /** Undefined: nothing may be lost. */
+  readonly window: Window | undefined
+  /** Times that a server's log says that something is lost. */
+  readonly reports: number
+}
+
+export interface Judgement {
+  readonly breaches: readonly string[]
+  /** Acknowledged writes that are gone, as far as no later write of their key hides it. */
+  readonly lost: number
+  readonly acknowledged: number
+  readonly reads: number
+}
+
+export function judgeRound(evidence: Evidence): Judgement {
+  const { events, window, rows } = evidence
+  const finals = evidence.finalReads.flat()
+  const raw: HistoryEvent[] = [...events, ...finals]
+  const breaches: string[] = []
+  oneVersionEach(raw, breaches)
+  if (window === undefined) breaches.push(...judge(raw).breaches)
+  else {
+    breaches.push(
+      ...judge(upTo(events, window.fault)).breaches.map((breach) => `${breach} (before the fault)`),
+    )
+    breaches.push(...judge([...excused(events, window), ...finals]).breaches)
+  }
+  for (const reads of evidence.finalReads) judgeRows(rows, reads, breaches)
+  const lost = window === undefined ? [] : lostOf(events, rows, window)
+  if (lost.length > 0 && evidence.reports === 0)
+    breaches.push(`L1 ${lost.length} acknowledged writes are lost and no log says so: ${lost[0]}, …`)
+  return {
+    breaches: [...new Set(breaches)],
+    lost: lost.length,
+    acknowledged: raw.filter((event) => event.op !== 'read' && event.outcome === 'ok').length,
+    reads: raw.filter((event) => event.op === 'read').length,
+  }
+}
+
+/** R2 and R7 for the whole history: no window excuses a version that means two things. */
+function oneVersionEach(events: readonly HistoryEvent[], breaches: string[]): void {
+  const saves = new Map<string, number>()
+  const versions = new Map<string, number>()
+  for (const { key, n, version, outcome, op } of events) {
+    if (outcome !== 'ok' || version === 0) continue
+    const saved = saves.get(`${key} ${version}`)
+    if (saved !== undefined && saved !== n)
+      breaches.push(`R2 ${key}: version ${version} is save ${saved} and save ${n}`)
+    saves.set(`${key} ${version}`, n)
+    if (op === 'delete') continue
+    const at = versions.get(`${key} ${n}`)
+    if (at !== undefined && at !== version)
+      breaches.push(`R7 ${key}: save ${n} has version ${at} and version ${version}`)
+    versions.set(`${key} ${n}`, version)
+  }
+}
+
+/** The history as it was known at a moment: what was under way then may still have any outcome. */
+function upTo(events: readonly SessionEvent[], moment: number): HistoryEvent[] {
+  return events.flatMap((event) => {
+    if (event.done <= moment) return [event]
+    if (event.sent > moment || event.op === 'read') return []
+    return [{ ...event, outcome: 'unknown' as const, version: 0 }]
+  })
+}
+
+function excused(events: readonly SessionEvent[], window: Window): HistoryEvent[] {
+  const before = new Set(
+    events
+      .filter((event) => event.outcome === 'ok' && event.done < window.from)
+      .map((event) => `${event.key} ${event.version}`),
+  )
+  const safe = ({ key, version }: HistoryEvent): boolean =>
+    before.has(`${key} ${version}`) || version <= (window.landed.get(key)?.version ?? 0)
+  return events.flatMap((event): HistoryEvent[] => {
+    const inside = event.done >= window.from && event.sent <= window.until
+    if (!inside || event.outcome !== 'ok') return [event]
+    const wrong = event.done > window.fault && window.wrongSide?.includes(event.via) === true
+    if (event.op === 'read') {
+      if (wrong) return []
+      return event.version === 0 || safe(event) ? [event] : []
+    }
+    if (safe(event) && !wrong) return [event]
+    return [{ ...event, outcome: 'unknown', version: 0 }]
+  })
+}
+
+/** Acknowledged inside the window, and SQL ends up with less than that. */
+function lostOf(events: readonly SessionEvent[], rows: ReadonlyMap<string, Found>, window: Window): string[] {
+  const lost: string[] = []
+  const deletes = new Set(
+    events
+      .filter(({ op, outcome }) => op === 'delete' && (outcome === 'ok' || outcome === 'unknown'))
+      .map(({ key }) => key),
+  )
+  for (const event of events) {
+    if (event.outcome !== 'ok' || event.op === 'read') continue
+    if (event.done < window.from || event.sent > window.until) continue
+    const row = rows.get(event.key)
+    const gone =
+      row === undefined ? event.op === 'put' && !deletes.has(event.key) : row.version < event.version
+    if (gone) lost.push(`${event.key} version ${event.version} (save ${event.n}, by ${event.via})`)
+  }
+  return lost
+}
