@@ -83,18 +83,22 @@ class RedisFront extends RedisFrontReads implements Front {
 
   async apply(request: ApplyRequest): Promise<ApplyResult> {
     const { partition, identity, from, to, entries, drop } = request
-    const [who, kind, text, verdicts, lacking] = await this.#store.write('apply', partition, [
-      identity,
-      ...[from.position, from.offset, from.journal, from.digest],
-      ...[to.position, to.offset, to.journal, to.digest],
-      this.#ageMax,
-      entries.length,
-      encodeEntries(entries.map(({ entry }) => entry)),
-      stopsOf(entries),
-      drop?.position ?? '',
-      drop?.refusedFrom ?? 0,
-      ...refusedAmong(entries, drop?.refused ?? []),
-    ])
+    const [who, kind, text, verdicts, lacking] = await this.#store.write(
+      'apply',
+      [partition],
+      [
+        identity,
+        ...[from.position, from.offset, from.journal, from.digest],
+        ...[to.position, to.offset, to.journal, to.digest],
+        this.#ageMax,
+        entries.length,
+        encodeEntries(entries.map(({ entry }) => entry)),
+        stopsOf(entries),
+        drop?.position ?? '',
+        drop?.refusedFrom ?? 0,
+        ...refusedAmong(entries, drop?.refused ?? []),
+      ],
+    )
     const seen = this.#store.seen(partition, who, text)
     const outcome = String(kind)
     if (outcome === 'turned-away') return { kind: 'turned-away', seen }

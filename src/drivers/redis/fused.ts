@@ -18,7 +18,7 @@
  * stream: 256 KiB.
  */
 import { SpillwayError } from '../../errors.ts'
-import { EntryWriter, encodeEntry } from '../../model/entry-codec.ts'
+import { encodeEntry } from '../../model/entry-codec.ts'
 import type { ControlEntry, WriteEntry } from '../../model/entry.ts'
 import { spanOf } from '../../model/entry.ts'
 import { AGE_MAX } from '../../model/fold.ts'
@@ -31,8 +31,9 @@ import { foldArguments } from './fold-arguments.ts'
 import { RedisFrontReads } from './front-reads.ts'
 import type { FrontReadsOptions } from './front-reads.ts'
 import { RedisStore } from './store.ts'
-import type { RedisStoreOptions } from './store.ts'
+import type { RedisStoreOptions, Reply } from './store.ts'
 import { RedisStream } from './stream.ts'
+import { WriteLane } from './write-lane.ts'
 
 export interface RedisFusedOptions extends RedisStoreOptions, Omit<FrontReadsOptions, 'logIsDisposable'> {
   /** Tests only: positions after which a void is forgotten. */
@@ -41,8 +42,6 @@ export interface RedisFusedOptions extends RedisStoreOptions, Omit<FrontReadsOpt
 
 /** Keys of old epochs that one call gives back. */
 const COLLECT_KEYS = 1_000
-/** What an entry takes beside its values, generously: one allocation is enough for nearly every batch. */
-const ENTRY_BYTES = 160
 
 /**
  * Connects to Redis. Rejects with `unavailable` when it does not answer, `invalid` when an option is wrong. What is
@@ -65,6 +64,7 @@ export class RedisFused implements FusedFront {
   readonly front: RedisFrontReads
   readonly journal: RedisStream
   readonly #store: RedisStore
+  readonly #writes: WriteLane
   readonly #ageMax: number
 
   constructor(store: RedisStore, front: RedisFrontReads, ageMax: number) {
@@ -72,6 +72,7 @@ export class RedisFused implements FusedFront {
     this.front = front
     this.journal = new RedisStream(store, front)
     this.#store = store
+    this.#writes = new WriteLane(store, ageMax)
     this.#ageMax = ageMax
   }
 
@@ -81,28 +82,10 @@ export class RedisFused implements FusedFront {
     generation: number,
     entries: readonly WriteEntry[],
   ): Promise<FusedWriteResult> {
-    const args = [
-      identity,
-      generation,
-      this.#store.waitReplicas,
-      this.#ageMax,
-      entries.length,
-      encoded(entries),
-    ]
-    const [who, live, kind, text, before, verdicts, missing] = await this.#store.write(
-      'write',
-      partition,
-      args,
-    )
-    const seen = this.#store.seen(partition, who, text)
-    if (String(kind) === 'fenced') return { kind: 'fenced', seen }
-    this.#store.mustHaveReplicas(live)
-    const from = Number(String(before)) as Position
-    return {
-      kind: 'written',
-      seen,
-      verdicts: verdictsOf(entries, from, String(verdicts), String(missing)),
-    }
+    const written = await this.#writes.write({ partition, identity, generation, entries })
+    if (written.kind === 'fenced') return written
+    const { seen, before, verdicts, missing } = written
+    return { kind: 'written', seen, verdicts: verdictsOf(entries, before, verdicts, missing) }
   }
 
   async control(
@@ -121,7 +104,7 @@ export class RedisFused implements FusedFront {
       entry.id,
       Buffer.from(encodeEntry(entry)),
     ]
-    const [who, live, kind, text] = await this.#store.write('control', partition, args)
+    const [who, live, kind, text] = await this.#store.write('control', [partition], args, isWritten)
     const seen = this.#store.seen(partition, who, text)
     if (String(kind) === 'fenced') return { kind: 'fenced', seen }
     this.#store.mustHaveReplicas(live)
@@ -130,7 +113,7 @@ export class RedisFused implements FusedFront {
   }
 
   async fence(partition: number, generation: number): Promise<number> {
-    return Number(String(await this.#store.write('fence', partition, [generation])))
+    return Number(String(await this.#store.write('fence', [partition], [generation])))
   }
 
   async openGeneration(
@@ -140,14 +123,18 @@ export class RedisFused implements FusedFront {
     fold: FoldSnapshot,
   ): Promise<FrontSeen> {
     const opening = fusedOpening(generation)
-    const [who, live, text] = await this.#store.write('open-generation', partition, [
-      generation,
-      keep ? 1 : 0,
-      this.#store.waitReplicas,
-      opening.id,
-      Buffer.from(encodeEntry(opening)),
-      ...foldArguments(fold),
-    ])
+    const [who, live, text] = await this.#store.write(
+      'open-generation',
+      [partition],
+      [
+        generation,
+        keep ? 1 : 0,
+        this.#store.waitReplicas,
+        opening.id,
+        Buffer.from(encodeEntry(opening)),
+        ...foldArguments(fold),
+      ],
+    )
     this.#store.mustHaveReplicas(live)
     void this.collect(partition).catch(() => undefined)
     return this.#store.seen(partition, who, text)
@@ -159,13 +146,8 @@ export class RedisFused implements FusedFront {
   }
 }
 
-function encoded(entries: readonly WriteEntry[]): Buffer {
-  let bytes = 0
-  for (const { writes } of entries)
-    for (const { key, value } of writes) bytes += ENTRY_BYTES + key.length + (value?.bytes.byteLength ?? 0)
-  const writer = new EntryWriter(new ArrayBuffer(bytes))
-  for (const entry of entries) writer.write(entry)
-  return Buffer.from(writer.buffer, 0, writer.length)
+function isWritten([, , kind]: Reply): boolean {
+  return String(kind) === 'written'
 }
 
 /** What a control entry is about. */

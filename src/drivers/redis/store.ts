@@ -95,14 +95,21 @@ export class RedisStore {
   }
 
   /**
-   * A call that changes the stream or the generation. With `waitReplicas` it is answered once they have it. Rejects
+   * A call that changes the stream or the generation. With `waitReplicas` it is answered once they have it, unless
+   * the answer says that nothing was written. Rejects
    * with `overloaded` or `unavailable` only when nothing happened; anything else is unknown.
    */
-  async write(script: ScriptName, partition: number, args: readonly Argument[]): Promise<Reply> {
+  async write(
+    script: ScriptName,
+    partitions: readonly number[],
+    args: readonly Argument[],
+    wrote: (answer: Reply) => boolean = () => true,
+  ): Promise<Reply> {
     try {
-      return await this.#run(script, [this.#stateKey(partition)], args, (command, ...rest) =>
-        this.#replicated(command, rest),
-      )
+      const keys = partitions.map((partition) => this.#stateKey(partition))
+      const answer = await this.#run(this.#writes, script, keys, args)
+      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated()
+      return answer
     } catch (error) {
       throw nothingHappened(error) ?? error
     }
@@ -112,9 +119,7 @@ export class RedisStore {
   async read(script: ScriptName, partitions: readonly number[], args: readonly Argument[]): Promise<Reply> {
     try {
       const keys = partitions.map((partition) => this.#stateKey(partition))
-      return await this.#run(script, keys, args, (command, ...rest) =>
-        this.#reads.callBuffer(command, ...rest),
-      )
+      return await this.#run(this.#reads, script, keys, args)
     } catch (error) {
       throw noAnswer(error)
     }
@@ -143,8 +148,11 @@ export class RedisStore {
 
   /** Turns away an answer of a primary that has lost its replicas: it may be the wrong side of a split. */
   mustHaveReplicas(live: unknown): void {
-    if (Number(live) >= this.waitReplicas) return
-    throw new SpillwayError(
+    if (Number(live) < this.waitReplicas) throw this.lacksReplicas(live)
+  }
+
+  lacksReplicas(live: unknown): SpillwayError {
+    return new SpillwayError(
       'unavailable',
       `The primary has ${String(live)} live replicas and waitReplicas is ${this.waitReplicas}: it is not believed.`,
     )
@@ -166,15 +174,10 @@ export class RedisStore {
     this.#reads.disconnect()
   }
 
-  /** The call, and right after it on the same connection the wait for what it wrote. */
-  async #replicated(command: string, args: readonly Argument[]): Promise<unknown> {
-    const call = this.#writes.callBuffer(command, ...args)
-    if (this.waitReplicas === 0) return call
-    const [answer, replicas] = await Promise.all([
-      call,
-      this.#writes.call('WAIT', this.waitReplicas, this.#waitMs),
-    ])
-    if (Number(replicas) >= this.waitReplicas) return answer
+  /** Waits until the replicas have all that this connection has written. */
+  async #replicated(): Promise<void> {
+    const replicas = await this.#writes.call('WAIT', this.waitReplicas, this.#waitMs)
+    if (Number(replicas) >= this.waitReplicas) return
     throw new SpillwayError(
       'outcome-unknown',
       `Only ${String(replicas)} of ${this.waitReplicas} replicas confirmed the write within ${this.#waitMs} ms.`,
@@ -182,21 +185,21 @@ export class RedisStore {
   }
 
   async #run(
+    client: RedisClient,
     name: ScriptName,
     keys: readonly string[],
     args: readonly Argument[],
-    send: (command: string, ...args: Argument[]) => Promise<unknown>,
   ): Promise<Reply> {
     if (this.#closed)
       throw new SpillwayError('closed', 'The connection to Redis is closed: nothing has happened.')
     const script: Script = this.#scripts[name]
     const rest = [keys.length, ...keys, ...args]
     try {
-      return (await send('EVALSHA', script.sha, ...rest)) as Reply
+      return (await client.callBuffer('EVALSHA', script.sha, ...rest)) as Reply
     } catch (error) {
       if (!isUnknownScript(error)) throw error
       // It did not run. EVAL makes it known to the very server that is asked.
-      return (await send('EVAL', script.source, ...rest)) as Reply
+      return (await client.callBuffer('EVAL', script.source, ...rest)) as Reply
     }
   }
 

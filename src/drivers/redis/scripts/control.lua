@@ -12,8 +12,8 @@
 local wanted = tonumber(ARGV[3])
 local who, live = identity(wanted)
 local state = load(prefixOf(KEYS[1]))
-if fenced(state, who, ARGV[1], tonumber(ARGV[2])) then return { who, live, 'fenced', seen(state) } end
-if live < wanted then return { who, live, 'replicas', seen(state) } end
+if fenced(state, who, ARGV[1], tonumber(ARGV[2])) then return { who, live, 'fenced', stored(state) } end
+if live < wanted then return { who, live, 'replicas', stored(state) } end
 
 local prefix, kind, at = state.prefix, ARGV[5], state.position + 1
 call('XADD', prefix .. 'log', idOf(at), 'e', ARGV[8])
@@ -21,6 +21,7 @@ call('XADD', prefix .. 'log', idOf(at), 'e', ARGV[8])
 if kind == 'void' then call('ZADD', prefix .. 'voids', 'NX', text(at), ARGV[6])
 elseif kind == 'seal' then call('HSETNX', prefix .. 'seals', ARGV[6], text(at)) end
 call('ZREMRANGEBYSCORE', prefix .. 'voids', '-inf', '(' .. text(at - tonumber(ARGV[4])))
-state.position, state.last, state.bytes = at, ARGV[7], state.bytes + costOf(#ARGV[8], 0)
-call('HSET', KEYS[1], 'position', text(at), 'last', ARGV[7], 'bytes', text(state.bytes))
-return { who, live, 'written', seen(state) }
+local f = state.fields
+f[POSITION], f[LAST], f[BYTES] = text(at), ARGV[7], text(state.bytes + costOf(#ARGV[8], 0))
+call('HSET', KEYS[1], 'position', f[POSITION], 'last', f[LAST], 'bytes', f[BYTES])
+return { who, live, 'written', stored(state) }

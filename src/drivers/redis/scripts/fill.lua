@@ -26,4 +26,4 @@ if state.position then
 else
   for _ = 5, #ARGV, 2 do rows[#rows + 1] = 0 end
 end
-return { who, live, seen(state), rows }
+return { who, live, stored(state), rows }

@@ -21,4 +21,4 @@ for i = 1, #values do
     call('PERSIST', key)
   end
 end
-return { who, live, seen(state), values }
+return { who, live, stored(state), values }

@@ -12,7 +12,7 @@ local generation, keep, wanted = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARG
 local who, live = identity(wanted)
 local state = load(prefixOf(KEYS[1]))
 if live < wanted or state.fence ~= generation or state.generation >= generation then
-  return { who, live, seen(state) }
+  return { who, live, stored(state) }
 end
 
 local opening = generation * COUNT_SPAN
@@ -26,7 +26,6 @@ call('XADD', state.prefix .. 'log', idOf(opening), 'e', ARGV[5])
 if keep then call('HSET', KEYS[1], 'bytes', text(state.bytes + costOf(#ARGV[5], 0))) end
 -- All that a void of an older generation could name is void by generation.
 call('DEL', state.prefix .. 'voids')
-call('HDEL', KEYS[1], 'offset', 'journal', 'digest')
-call('HSET', KEYS[1], 'generation', text(generation), 'openedFor', who, 'position', text(opening), 'last', ARGV[4])
+call('HSET', KEYS[1], 'offset', '', 'journal', '', 'digest', '', 'generation', text(generation), 'openedFor', who, 'position', text(opening), 'last', ARGV[4])
 if not keep then call('HSET', KEYS[1], 'floor', text(opening), 'released', text(opening)) end
-return { who, live, seen(load(state.prefix)) }
+return { who, live, stored(load(state.prefix)) }

@@ -9,7 +9,7 @@ local who, live = identity(tonumber(ARGV[1]))
 local answer, at = { who, live }, 2
 for i = 1, #KEYS do
   local state, count = load(prefixOf(KEYS[i])), tonumber(ARGV[at])
-  answer[#answer + 1] = seen(state)
+  answer[#answer + 1] = stored(state)
   answer[#answer + 1] = count == 0 and {} or held(state, at + 1, at + count)
   at = at + 1 + count
 end

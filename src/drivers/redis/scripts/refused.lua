@@ -10,4 +10,4 @@ local refused = {}
 for i = 2, #ARGV do
   refused[i - 1] = call('ZSCORE', state.prefix .. 'refused', ARGV[i]) and 1 or 0
 end
-return { who, live, seen(state), refused }
+return { who, live, stored(state), refused }

@@ -25,10 +25,10 @@ local function text(number)
   return format('%.0f', number)
 end
 
--- A position as the id of a stream entry: generation-count.
+-- A position as the id of a stream entry: generation-count. Both are below 10^14, which tostring writes exactly.
 local function idOf(position)
   local generation = math.floor(position / COUNT_SPAN)
-  return text(generation) .. '-' .. text(position - generation * COUNT_SPAN)
+  return generation .. '-' .. position - generation * COUNT_SPAN
 end
 
 -- The position that a stream id stands for.
@@ -58,31 +58,47 @@ local function prefixOf(stateKey)
   return sub(stateKey, 1, -6)
 end
 
+-- Where in `fields` of a state are those that change most.
+local POSITION, LAST, BYTES = 1, 5, 10
+-- The first so many are what answers say of a partition.
+local SEEN_FIELDS = 10
+
 -- The state of a partition; without `position` it is missing.
 local function load(prefix)
-  local f = call('HMGET', prefix .. 'state', 'epoch', 'position', 'offset', 'journal', 'digest', 'last',
-    'generation', 'fence', 'openedFor', 'floor', 'refusedFrom', 'trimmed', 'released', 'bytes')
+  local f = call('HMGET', prefix .. 'state', 'position', 'offset', 'journal', 'digest', 'last', 'generation',
+    'floor', 'refusedFrom', 'trimmed', 'bytes', 'epoch', 'fence', 'openedFor', 'released')
   return {
     prefix = prefix,
-    epoch = f[1],
-    position = tonumber(f[2] or nil),
-    offset = f[3],
-    journal = f[4],
-    digest = f[5],
-    last = f[6],
-    generation = tonumber(f[7] or 0),
-    fence = tonumber(f[8] or 0),
-    openedFor = f[9],
-    floor = tonumber(f[10] or 0),
-    refusedFrom = tonumber(f[11] or 0),
-    trimmed = tonumber(f[12] or 0),
-    released = tonumber(f[13] or 0),
-    bytes = tonumber(f[14] or 0),
-    values = prefix .. 'v' .. (f[1] or '') .. ':',
+    fields = f,
+    position = tonumber(f[1] or nil),
+    offset = f[2],
+    journal = f[3],
+    digest = f[4],
+    last = f[5],
+    generation = tonumber(f[6] or 0),
+    floor = tonumber(f[7] or 0),
+    refusedFrom = tonumber(f[8] or 0),
+    trimmed = tonumber(f[9] or 0),
+    bytes = tonumber(f[10] or 0),
+    epoch = f[11],
+    fence = tonumber(f[12] or 0),
+    openedFor = f[13],
+    released = tonumber(f[14] or 0),
+    values = prefix .. 'v' .. (f[11] or '') .. ':',
   }
 end
 
--- Where the partition stands, as one string: layout.ts takes it apart.
+-- Where the partition stands, as one string: layout.ts takes it apart. As the hash says it, but for `fields` that were
+-- set since: nothing is formatted again.
+local function stored(state)
+  local f = state.fields
+  if not (f[1] and f[2] and f[9]) then
+    for i = 1, SEEN_FIELDS do f[i] = f[i] or '' end
+  end
+  return concat(f, '\n', 1, SEEN_FIELDS)
+end
+
+-- The same from the numbers that a script has in hand.
 local function seen(state)
   return concat({
     state.position and text(state.position) or '', state.offset or '', state.journal or '', state.digest or '',
@@ -204,7 +220,8 @@ end
 local function start(state, at)
   local prefix = state.prefix
   call('HSET', prefix .. 'state', 'position', ARGV[at], 'offset', ARGV[at + 1], 'journal', ARGV[at + 2],
-    'digest', ARGV[at + 3], 'refusedFrom', ARGV[at + 4], 'floor', ARGV[at], 'released', ARGV[at], 'bytes', '0')
+    'digest', ARGV[at + 3], 'last', '', 'refusedFrom', ARGV[at + 4], 'floor', ARGV[at], 'trimmed', '0',
+    'released', ARGV[at], 'bytes', '0')
   at = at + 5
   for _, kind in ipairs({ 'voids', 'seals', 'refused' }) do
     local count = tonumber(ARGV[at])

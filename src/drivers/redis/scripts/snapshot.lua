@@ -8,7 +8,7 @@
 local who, live = identity(tonumber(ARGV[1]))
 local state = load(prefixOf(KEYS[1]))
 return {
-  who, live, seen(state),
+  who, live, stored(state),
   call('ZRANGE', state.prefix .. 'voids', 0, -1, 'WITHSCORES'),
   call('HGETALL', state.prefix .. 'seals'),
   call('ZRANGE', state.prefix .. 'refused', 0, -1),
