@@ -10,6 +10,7 @@ import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
 import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { systemClock } from './kit/clock.ts'
 import { redactUrl } from './options/store-url.ts'
+import type { MysqlPool } from './drivers/mysql/client.ts'
 import type { RedisClient } from './drivers/redis/connection.ts'
 import type { RedisFrontOptions } from './drivers/redis/front.ts'
 import type { Profile } from './options/profile.ts'
@@ -98,12 +99,19 @@ function openJournal(profile: Profile, options: TierOptions): Promise<Journal> {
   })
 }
 
-function openDatabase(profile: Profile, options: TierOptions): Promise<Database> {
-  return openSqliteDatabase({
-    path: profile.database.path,
-    clock: systemClock,
+async function openDatabase({ database }: Profile, options: TierOptions): Promise<Database> {
+  const parked = {
     ...(options.parkedMax === undefined ? {} : { parkedMax: options.parkedMax }),
     ...(options.parkedBytesMax === undefined ? {} : { parkedBytesMax: options.parkedBytesMax }),
+  }
+  if (database.scheme === 'sqlite')
+    return openSqliteDatabase({ path: database.path, clock: systemClock, ...parked })
+  const { openMysqlDatabase } = await import('./drivers/mysql/database.ts')
+  const pool = options.clients?.mysql as MysqlPool | undefined
+  return openMysqlDatabase({
+    ...(pool === undefined ? { url: database.url } : { pool }),
+    clock: systemClock,
+    ...parked,
   })
 }
 
@@ -128,7 +136,9 @@ export async function ddlOf(
       ? await openJournal(profile, options)
       : undefined
   try {
-    return sqliteDdl(profile.database.path, tables, apply)
+    if (profile.database.scheme === 'sqlite') return sqliteDdl(profile.database.path, tables, apply)
+    const { mysqlDdl } = await import('./drivers/mysql/ddl-plan.ts')
+    return await mysqlDdl(profile.database.url, tables, apply)
   } finally {
     await journal?.close()
   }
