@@ -34,7 +34,7 @@ export class Admission {
   /** Most writes: nothing to hold, nothing to give up, and a write path that needs no promise. */
   begin(request: WriteRequest, outcome: WriteOutcome): void {
     const { front, writes } = this.#shape
-    if (writes.begin === undefined || request.signal !== undefined || request.writes.some(isConditional)) {
+    if (writes.begin === undefined || request.signal !== undefined || hasCondition(request.writes)) {
       this.#write(request).then(
         (written) => outcome.done(written),
         (error: unknown) => outcome.failed(error),
@@ -50,7 +50,7 @@ export class Admission {
     const { partition, writes, signal } = request
     signal?.throwIfAborted()
     const { front } = this.#shape
-    if (writes.some(isConditional)) {
+    if (hasCondition(writes)) {
       const conditions = writes.filter(isConditional)
       await this.#reader.hold(partition, conditions, { timeoutMs: this.#context.settings.waitMs, signal })
     }
@@ -115,6 +115,10 @@ class Reserved implements WriteOutcome {
     this.#front.unreserve(this.#bytes)
     this.#outcome.failed(error)
   }
+}
+
+function hasCondition(writes: readonly Write[]): boolean {
+  return writes.length === 1 ? isConditional(writes[0] as Write) : writes.some(isConditional)
 }
 
 function isConditional(write: Write): boolean {

@@ -54,34 +54,24 @@ export function appendLane(options: LaneOptions): Coalescer<LaneItem, Appended> 
   const { settings, clock, report } = context
 
   const call = async (items: LaneItem[]): Promise<readonly (Appended | Error)[]> => {
-    const grouped = groupByPartition(items)
-    const proofs = new Map(
-      [...grouped.keys()].map((partition) => [partition, at(partitions, partition).gate.begin()]),
-    )
-    const appends: JournalAppend[] = [...grouped].map(([partition, indexes]) => ({
-      partition,
-      entries: indexes.map((index) => (items[index] as LaneItem).entry),
-    }))
+    const groups = groupByPartition(items, partitions)
     const results: (Appended | Error)[] = new Array(items.length)
     let appended: Awaited<ReturnType<Journal['append']>>
     try {
-      appended = await withDeadline(clock, settings.callMs, journal.append(appends))
+      appended = await withDeadline(clock, settings.callMs, journal.append([...groups.values()]))
     } catch (error) {
       if (isSpillwayError(error, 'overloaded')) return controlAlone(items, error)
       if (isSpillwayError(error, 'unavailable')) throw error
       report({ name: 'append-unknown', detail: `${items.length} entries`, error })
       throw new AppendUnknown('The append brought no answer', { cause: error })
     }
-    for (const one of appended) {
-      const indexes = grouped.get(one.partition) ?? []
-      const stored: StoredEntry[] = indexes.map((index, n) => ({
-        offset: one.offsets[n] as number,
-        entry: (items[index] as LaneItem).entry,
-      }))
-      const proof = proofs.get(one.partition) as Proof
-      const partition = at(partitions, one.partition)
-      const taken = takeNow(partition, stored, proof) ?? (await takeLater(partition, stored))
-      spread(taken, stored, indexes, results, proof)
+    for (const { partition, offsets } of appended) {
+      const group = groups.get(partition)
+      if (group === undefined) continue
+      const own = at(partitions, partition)
+      const stored = storedAt(group.entries, offsets)
+      const taken = takeNow(own, stored, group.proof) ?? (await takeLater(own, stored))
+      spread(taken, stored, group, results)
     }
     return results
   }
@@ -146,9 +136,8 @@ async function takeLater({ tail }: LanePartition, stored: readonly StoredEntry[]
 function spread(
   { placed, verdicts, failure }: Taken,
   stored: readonly StoredEntry[],
-  indexes: readonly number[],
+  { indexes, proof }: Group,
   results: (Appended | Error)[],
-  proof: Proof,
 ): void {
   if (placed.length === stored.length) {
     for (let n = 0; n < indexes.length; n += 1)
@@ -166,14 +155,37 @@ function spread(
   })
 }
 
-function groupByPartition(items: readonly LaneItem[]): Map<number, number[]> {
-  const grouped = new Map<number, number[]>()
-  items.forEach((item, index) => {
-    const indexes = grouped.get(item.partition)
-    if (indexes === undefined) grouped.set(item.partition, [index])
-    else indexes.push(index)
-  })
-  return grouped
+function storedAt(entries: readonly Entry[], offsets: readonly number[]): StoredEntry[] {
+  const stored: StoredEntry[] = []
+  for (let n = 0; n < entries.length; n += 1)
+    stored.push({ offset: offsets[n] as number, entry: entries[n] as Entry })
+  return stored
+}
+
+/** What a call brings for one partition. */
+interface Group extends JournalAppend {
+  readonly entries: Entry[]
+  /** Where the entries are among the items of the call. */
+  readonly indexes: number[]
+  readonly proof: Proof
+}
+
+function groupByPartition(
+  items: readonly LaneItem[],
+  partitions: readonly LanePartition[],
+): Map<number, Group> {
+  const groups = new Map<number, Group>()
+  for (let index = 0; index < items.length; index += 1) {
+    const { partition, entry } = items[index] as LaneItem
+    let group = groups.get(partition)
+    if (group === undefined) {
+      group = { partition, entries: [], indexes: [], proof: at(partitions, partition).gate.begin() }
+      groups.set(partition, group)
+    }
+    group.entries.push(entry)
+    group.indexes.push(index)
+  }
+  return groups
 }
 
 function at<T>(list: readonly T[], index: number): T {

@@ -211,16 +211,17 @@ export class Tail {
     let last: PlacedEntry | undefined
     for (const one of stored) {
       if (one.offset <= this.#mark.offset && this.#mark.offset > 0) continue
-      const placed = place(this.#control.through, one)
-      const verdict = judgeControl(this.#control, placed)
-      advanceControl(this.#control, placed)
-      const entry: TailEntry = {
-        offset: placed.offset,
-        entry: placed.entry,
-        first: placed.first,
-        last: placed.last,
-        verdict,
+      const { offset, entry: what, first, last: lastPosition } = place(this.#control.through, one)
+      const entry: { -readonly [field in keyof TailEntry]: TailEntry[field] } = {
+        offset,
+        entry: what,
+        first,
+        last: lastPosition,
+        verdict: undefined,
       }
+      const verdict = judgeControl(this.#control, entry)
+      entry.verdict = verdict
+      advanceControl(this.#control, entry)
       this.#kept.push(entry)
       this.#bytes += weigh(entry)
       if (one.entry.kind === 'write' && verdict?.kind !== 'void') this.#accepted += one.entry.writes.length

@@ -17,6 +17,7 @@ import { spanOf } from './entry.ts'
 import type { Position, Version } from './position.ts'
 import { ORIGIN, generationOf, plus, position } from './position.ts'
 import { hash64 } from '../kit/hash.ts'
+import { encodeUtf8Pooled } from '../kit/utf8.ts'
 
 /** Positions after which a void is forgotten, and behind which a write is void by age. */
 export const AGE_MAX = 2 ** 20
@@ -89,7 +90,8 @@ export function placeAll(through: Position, stored: readonly StoredEntry[]): Pla
 export function judgeControl(state: ControlState, placed: PlacedEntry): Verdict | undefined {
   const { entry } = placed
   if (entry.kind !== 'write') return CONTROL
-  if (state.voids.has(entry.id)) return VOID.name
+  // Most often there are none, and then the id need not be hashed to look it up.
+  if (state.voids.size > 0 && state.voids.has(entry.id)) return VOID.name
   if (generationOf(entry.knownEnd) < generationOf(placed.first)) return VOID.generation
   if (placed.first - entry.knownEnd > state.ageMax) return VOID.age
   if (state.seals.size > 0 && entry.writes.some((write) => state.seals.has(write.collection))) return SEALED
@@ -126,6 +128,7 @@ export function advanceControl(state: ControlState, placed: PlacedEntry): void {
 }
 
 function forgetVoids(state: ControlState): void {
+  if (state.voids.size === 0) return
   for (const [id, at] of state.voids) {
     // A generation apart, everything the void could name is void by generation already.
     if (state.through - at <= state.ageMax) return
@@ -135,7 +138,7 @@ function forgetVoids(state: ControlState): void {
 
 /** What a stored mark is compared by: the same offset of another journal gives another digest. */
 export function digestOf(entry: Entry, generation: number, offset: number): string {
-  return hash64(new TextEncoder().encode(`${entry.id} ${generation} ${offset}`))
+  return hash64(encodeUtf8Pooled(`${entry.id} ${generation} ${offset}`))
 }
 
 /** The mark of a store that has folded up to and including `placed`. */

@@ -16,6 +16,8 @@ export class Shelves {
   readonly #budget: Budget
   readonly #evictor: Evictor
   readonly #shelves = new Map<string, Shelf>()
+  /** The one that was asked for last: most often it is asked for again. */
+  #last: Shelf | undefined
   /** In order of position, because what is written goes to the end. */
   readonly #unlanded = new RecordList(PLACE.unlanded)
 
@@ -25,7 +27,7 @@ export class Shelves {
   }
 
   find(ref: RecordRef): FrontRecord | undefined {
-    return this.#shelves.get(ref.collection)?.records.get(ref.key)
+    return this.#shelf(ref.collection)?.records.get(ref.key)
   }
 
   /** A write or delete of the journal: stays until it has landed. */
@@ -67,7 +69,9 @@ export class Shelves {
     this.#forget(record)
     shelf.records.delete(record.key)
     // Without a configuration anybody can name collections: an empty one must not stay for ever.
-    if (shelf.records.size === 0) this.#shelves.delete(shelf.collection)
+    if (shelf.records.size > 0) return
+    this.#shelves.delete(shelf.collection)
+    this.#last = undefined
   }
 
   clear(): void {
@@ -75,10 +79,16 @@ export class Shelves {
       for (const record of shelf.records.values()) this.#forget(record)
     }
     this.#shelves.clear()
+    this.#last = undefined
+  }
+
+  #shelf(collection: string): Shelf | undefined {
+    if (this.#last?.collection !== collection) this.#last = this.#shelves.get(collection)
+    return this.#last
   }
 
   #add(ref: RecordRef): FrontRecord {
-    let shelf = this.#shelves.get(ref.collection)
+    let shelf = this.#shelf(ref.collection)
     if (shelf === undefined) {
       shelf = { evictor: this.#evictor, collection: ref.collection, records: new Map() }
       this.#shelves.set(ref.collection, shelf)

@@ -48,7 +48,7 @@ const PARTITIONS_MAX = 512
 const CONTROL_RESERVE_BYTES = 64 * 1024
 const CONTROL_RESERVE_SHARE = 0.01
 /** How much may be in the write-ahead log before it is moved into the file. */
-const CHECKPOINT_BYTES = 4 * 1024 * 1024
+const CHECKPOINT_BYTES = 1024 * 1024
 /** What a block costs beside its bytes, for the decision whether it fits: a page that it shares with nothing. */
 const BLOCK_OVERHEAD_BYTES = PAGE_BYTES
 

@@ -101,7 +101,9 @@ class SqliteJournal implements Journal {
       this.#buffers.push(buffer)
     return appends.map(({ partition, entries }, index) => {
       const first = firsts[index] as number
-      return { partition, offsets: entries.map((_, i) => first + i) }
+      const offsets: number[] = []
+      for (let n = 0; n < entries.length; n += 1) offsets.push(first + n)
+      return { partition, offsets }
     })
   }
 
