@@ -6,9 +6,9 @@ const conditions = ['spillway-source', 'node', 'import', 'module', 'default']
 
 export default defineConfig({
   resolve: { conditions },
-  // Of packages that are not transformed, Node itself picks what `import` and `require` get: forced to `import`, a
-  // package of CommonJS that requires one with both kinds is given the wrong one.
-  ssr: { resolve: { conditions, externalConditions: ['spillway-source', 'node', 'module-sync'] } },
+  // vitest starts Node with these: with `import` among them, what a package of CommonJS requires would come as an ES
+  // module (mysql2 and its `long`).
+  ssr: { resolve: { conditions: ['spillway-source', 'node'], externalConditions: ['spillway-source', 'node'] } },
   test: {
     include: ['test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
     environment: 'node',
