@@ -3,6 +3,7 @@ import { isSpillwayError } from 'spillway'
 import { UsageError, commandLine, usage } from './cli/options.ts'
 import type { CommandLine } from './cli/options.ts'
 import { tell } from './cli/output.ts'
+import { checkVerb } from './cli/verb-check.ts'
 import { generateVerb, sessionsVerb } from './cli/verb-generate.ts'
 import { importVerb } from './cli/verb-import.ts'
 import { serveVerb } from './cli/verb-serve.ts'
@@ -25,16 +26,20 @@ const VERBS: Readonly<
   sessions: ['session tokens of made-up people, for load', sessionsVerb],
 }
 
+/** Its options are its own. */
+const CHECK =
+  'what clients were told against SQL and an export: --data DIR or --database URL, --history FILE …'
+
 const EXIT = { ok: 0, failed: 1, usage: 2, conflict: 5, unreachable: 7 } as const
 
 async function main(args: readonly string[]): Promise<number> {
   try {
+    if (args[0] === 'check') return await checkVerb(args.slice(1))
     const line = commandLine(args)
     const verb = VERBS[line.verb]
     if (line.flag('help')) {
-      process.stdout.write(
-        usage(Object.fromEntries(Object.entries(VERBS).map(([name, [meaning]]) => [name, meaning]))),
-      )
+      const meanings = Object.entries(VERBS).map(([name, [meaning]]) => [name, meaning] as const)
+      process.stdout.write(usage(Object.fromEntries([...meanings, ['check', CHECK]])))
       return EXIT.ok
     }
     if (verb === undefined)

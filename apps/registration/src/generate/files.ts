@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ImportKind } from '../import/kinds.ts'
 import { codeSecret } from '../people/secret.ts'
 import {
+  SCHOOLS_MAX,
   candidateLines,
   classLines,
   generatedCode,
@@ -22,18 +23,20 @@ export interface GenerateOptions {
   readonly codeKey: Uint8Array
   /** Keyed hashes instead of the codes themselves. */
   readonly readySecrets: boolean
+  /** Schools of the catalogue; default and most: 300. */
+  readonly schools?: number
 }
 
 const CHUNK_CHARACTERS = 64 * 1024
 
 /** Paths of the files by kind, in the order in which they are to be imported. */
 export async function generateFiles(options: GenerateOptions): Promise<[ImportKind, string][]> {
-  const { people, folder, codeKey } = options
+  const { people, folder, codeKey, schools = SCHOOLS_MAX } = options
   const codeOf = (person: string): string => generatedCode(codeKey, person)
   await mkdir(folder, { recursive: true })
   const contents: [ImportKind, Generator<string>][] = [
-    ['schools', schoolLines()],
-    ['majors', majorLines()],
+    ['schools', schoolLines(schools)],
+    ['majors', majorLines(schools)],
     ['teachers', teacherLines(people, codeOf)],
     ['classes', classLines(people)],
     [

@@ -10,7 +10,7 @@ import { CITIES, GIVEN, MAJORS, REGIONS, SCHOOL_KINDS, SURNAMES } from './words.
 export const CLASS_SIZE = 45
 const CLASSES_PER_HIGH_SCHOOL = 12
 const CLASSES_PER_TEACHER = 2
-export const SCHOOL_COUNT = 300
+export const SCHOOLS_MAX = 300
 const MAJORS_MIN = 10
 const DAYS = 365
 const CODE_SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
@@ -166,18 +166,18 @@ export function majorCode(major: number): string {
   return String(101 + major).padStart(4, '0')
 }
 
-export function* schoolLines(): Generator<string> {
+export function* schoolLines(schools: number): Generator<string> {
   yield 'school,name,name_en,city\n'
-  for (let index = 0; index < SCHOOL_COUNT; index += 1) {
+  for (let index = 0; index < schools; index += 1) {
     const [city, cityEn] = CITIES[index % CITIES.length] as (typeof CITIES)[number]
     const [kind, kindEn] = SCHOOL_KINDS[Math.floor(index / CITIES.length)] as (typeof SCHOOL_KINDS)[number]
     yield `${schoolCode(index)},${city}${kind},${cityEn} ${kindEn},${city}\n`
   }
 }
 
-export function* majorLines(): Generator<string> {
+export function* majorLines(schools: number): Generator<string> {
   yield 'school,major,name,name_en,seats\n'
-  for (let index = 0; index < SCHOOL_COUNT; index += 1) {
+  for (let index = 0; index < schools; index += 1) {
     for (const major of majorsOf(index)) {
       const [name, nameEn] = MAJORS[major] as (typeof MAJORS)[number]
       yield `${schoolCode(index)},${majorCode(major)},${name},${nameEn},${20 + (mixed(index, major) % 100)}\n`

@@ -94,7 +94,7 @@ interface Batch {
 
 const BATCH_RECORDS = 1_000
 const BATCHES_IN_FLIGHT = 8
-const CHECKPOINT_BATCHES = 20
+const CHECKPOINT_BATCHES = 10
 const KEYS_MAX = 5_000_000
 const PROGRESS_MS = 1_000
 const RETRIES_MAX = 600

@@ -61,9 +61,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await tier.close()
     throw error
   }
-  const close: Store['close'] = async (how) => {
-    await sql.close()
-    return tier.close(how)
+  let closing: ReturnType<Tier['close']> | undefined
+  const close: Store['close'] = (how) => {
+    closing ??= sql.close().then(() => tier.close(how))
+    return closing
   }
   return {
     tier,
