@@ -61,7 +61,8 @@ function choiceText(choice, problem) {
     {},
     h('span.school', {}, school, h('span.code', {}, choice.school)),
     h('span.major', {}, major, h('span.code', {}, choice.major)),
-    problem !== undefined && h('span.error', {}, icon('alert'), say(PROBLEMS[problem.code] ?? 'problem-malformed')),
+    problem !== undefined &&
+      h('span.error', {}, icon('alert'), say(PROBLEMS[problem.code] ?? 'problem-malformed')),
   )
 }
 
@@ -105,7 +106,12 @@ function controls(choice, at, count, onMove, onRemove) {
     ),
     h(
       'button.step.remove',
-      { type: 'button', 'data-key': `remove ${key}`, 'aria-label': say('remove-choice', names), onclick: () => onRemove(at) },
+      {
+        type: 'button',
+        'data-key': `remove ${key}`,
+        'aria-label': say('remove-choice', names),
+        onclick: () => onRemove(at),
+      },
       icon('remove'),
     ),
     h(

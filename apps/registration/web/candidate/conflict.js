@@ -22,7 +22,9 @@ export function askWhichVersion(mine, theirs) {
         version(say('conflict-mine'), say('conflict-mine-state'), mine, theirs.choices),
         version(
           say('conflict-theirs'),
-          theirs.savedAt === undefined ? '' : say('saved-at', { time: momentOf(theirs.savedAt), receipt: theirs.receipt ?? '' }),
+          theirs.savedAt === undefined
+            ? ''
+            : say('saved-at', { time: momentOf(theirs.savedAt), receipt: theirs.receipt ?? '' }),
           theirs.choices,
           mine,
         ),
@@ -55,7 +57,12 @@ function version(title, state, choices, others) {
         const other = others[at]
         const isSame = other !== undefined && keyOf(other) === keyOf(choice)
         const { school, major } = choiceWords(choice)
-        return h(isSame ? 'li' : 'li.differs', {}, `${school} · ${major}`, !isSame && h('span.unseen', {}, say('differs')))
+        return h(
+          isSame ? 'li' : 'li.differs',
+          {},
+          `${school} · ${major}`,
+          !isSame && h('span.unseen', {}, say('differs')),
+        )
       }),
     ),
   )

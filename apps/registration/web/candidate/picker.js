@@ -50,11 +50,17 @@ function showSchools(body, options, query) {
     const { found, total } = findSchools(search.value)
     results.replaceChildren(
       ...found.map((school) =>
-        h('li', {}, schoolButton(school, () => showMajors(body, options, school, search.value))),
+        h(
+          'li',
+          {},
+          schoolButton(school, () => showMajors(body, options, school, search.value)),
+        ),
       ),
     )
     count.textContent =
-      total > found.length ? say('schools-more', { n: total, shown: found.length }) : say('schools-found', { n: total })
+      total > found.length
+        ? say('schools-more', { n: total, shown: found.length })
+        : say('schools-found', { n: total })
   }
   const search = h('input', {
     type: 'search',

@@ -25,6 +25,12 @@ export class WindowBar {
     tick()
   }
 
+  /** @param {Element} place */
+  showIn(place) {
+    this.#place = place
+    this.render()
+  }
+
   /** Asks the server again, as after it refused a save. */
   async sync() {
     this.#syncedMs = performance.now()
@@ -47,7 +53,8 @@ export class WindowBar {
         {},
         icon(state === 'open' ? 'clock' : 'lock'),
         h('span', {}, say(`window-${state}`)),
-        (state === 'open' || state === 'before') && h('span.countdown', { role: 'timer', 'aria-live': 'off' }, left),
+        (state === 'open' || state === 'before') &&
+          h('span.countdown', { role: 'timer', 'aria-live': 'off' }, left),
       ),
       h(
         'p.window-times',
