@@ -19,14 +19,14 @@ const TICKS_PER_SECOND = 100
 /** `spillway serve` on the runtime that runs this, with its data in `folder`. */
 export function startSpillway(folder: string): Promise<ServerProcess> {
   const runtime = process.versions['bun'] === undefined ? 'node' : 'bun'
-  return start([CLI, 'serve', '--port', '0', '--data', folder, '--runtime', runtime])
+  return startProgram([CLI, 'serve', '--port', '0', '--data', folder, '--runtime', runtime])
 }
 
 export function startEmpty(getBody: string, otherBody: string): Promise<ServerProcess> {
-  return start([EMPTY, getBody, otherBody])
+  return startProgram([EMPTY, getBody, otherBody])
 }
 
-async function start(args: readonly string[]): Promise<ServerProcess> {
+export async function startProgram(args: readonly string[]): Promise<ServerProcess> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close')
   let said = ''
