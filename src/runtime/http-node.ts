@@ -206,14 +206,15 @@ class NodeRequest implements HttpRequest {
   send(reply: HttpReply, closing: boolean): void {
     const outgoing = this.#outgoing
     const body = reply.body ?? NO_BODY
+    const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
     const head: (string | number)[] = []
     for (const name in reply.headers) head.push(name, reply.headers[name] ?? '')
-    if (reply.status !== 204 && reply.status !== 304) {
-      head.push('content-length', typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength)
-    }
+    if (reply.status !== 204 && reply.status !== 304) head.push('content-length', bytes)
     if (closing || this.#mustClose()) head.push('connection', 'close')
     outgoing.writeHead(reply.status, head as never)
-    outgoing.end(body)
+    // Text goes out in one piece with the headers, bytes in a piece of their own; ASCII needs no encoding.
+    if (typeof body === 'string') outgoing.end(body, bytes === body.length ? 'latin1' : 'utf8')
+    else outgoing.end(body)
   }
 
   /** Whether more of the body may come than is worth reading, or whether nobody knows if it comes. */

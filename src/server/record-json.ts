@@ -7,8 +7,12 @@ import type { ParkedInfo, Receipt, Stage } from '../index.ts'
 const CLOSE = 0x7d
 const NULL = Buffer.from('null')
 
+/** Up to here an answer is text: 0.4 us for one of 500 bytes, 0.8-1.1 as bytes, and headers go out in the same piece. */
+const TEXT_BYTES_MAX = 16 * 1024
+
 /** `head`, which ends where a value belongs, then the value's JSON and `}`. */
-function splice(head: string, json: Uint8Array): Uint8Array {
+function splice(head: string, json: Uint8Array): string | Uint8Array {
+  if (json.length <= TEXT_BYTES_MAX) return `${head}${textOf(json)}}`
   const headBytes = Buffer.byteLength(head)
   const bytes = Buffer.allocUnsafe(headBytes + json.length + 1)
   bytes.write(head, 0, headBytes, 'utf8')
@@ -17,8 +21,17 @@ function splice(head: string, json: Uint8Array): Uint8Array {
   return bytes
 }
 
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString()
+}
+
 /** A collection's name needs no escapes; a key may be anything. `version` is text, since its ETag needs it too. */
-export function recordJson(collection: string, key: string, version: string, json: Uint8Array): Uint8Array {
+export function recordJson(
+  collection: string,
+  key: string,
+  version: string,
+  json: Uint8Array,
+): string | Uint8Array {
   return splice(
     `{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"value":`,
     json,
@@ -29,7 +42,7 @@ export function receiptJson({ collection, key }: Receipt, version: string, stage
   return `{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"stage":"${stage}"}`
 }
 
-export function parkedJson(info: ParkedInfo, json: Uint8Array | undefined): Uint8Array {
+export function parkedJson(info: ParkedInfo, json: Uint8Array | undefined): string | Uint8Array {
   const { collection, key, version, cause, attempts, bytes, at } = info
   const head = JSON.stringify({
     collection,
