@@ -15,6 +15,7 @@ import type { FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import { fusedJournalName } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
+import type { Acknowledged } from './fused-loss.ts'
 import { Gate } from './gate.ts'
 import { Lag } from './lag.ts'
 import { Lander } from './land.ts'
@@ -42,12 +43,16 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   readonly lag: Lag
   readonly #options: FusedPartitionOptions
   #seen: FrontSeen | undefined
+  #acknowledged: Mark
+  #landedOfIt: Position
   #generation: number
 
   constructor(options: FusedPartitionOptions) {
     this.#options = options
     const { context, partition, fused, row } = options
     this.#generation = row.generation
+    this.#acknowledged = row.mark
+    this.#landedOfIt = row.mark.position
     // The end is exact and every answer carries the identity, so a proof lasts until one shows a change.
     this.gate = new Gate(context.clock, Number.POSITIVE_INFINITY)
     this.landed = new Landed()
@@ -101,6 +106,11 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     return acceptedOf(this.landed.counts) + Math.max(0, behind)
   }
 
+  /** To say what is lost when the store has gone back: an answer that shows that does not lower it. */
+  get acknowledged(): Acknowledged {
+    return { end: this.#acknowledged, landed: this.#landedOfIt }
+  }
+
   /** Takes an answer whose call was sent when the gate had seen `sent`. */
   saw(seen: FrontSeen, sent: Position): boolean {
     const admitted = this.gate.admits(seen, sent)
@@ -111,6 +121,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
       !admitted
     )
       this.#seen = seen
+    if (admitted && this.gate.open) this.#believe(seen)
     this.lag.note(this.end)
     return admitted
   }
@@ -123,7 +134,14 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     // The first admits notes the identity, the proof then counts for it.
     this.gate.admits(seen, 0 as Position)
     if (!this.gate.prove(proof, seen.identity)) this.gate.prove(this.gate.begin(), seen.identity)
+    this.#believe(seen)
     this.lander.wake()
+  }
+
+  #believe({ mark }: FrontSeen): void {
+    if (mark !== undefined && mark.position > this.#acknowledged.position) this.#acknowledged = mark
+    const landed = this.landed.position
+    if (generationOf(landed) === generationOf(this.#acknowledged.position)) this.#landedOfIt = landed
   }
 
   sealedAt(): undefined {

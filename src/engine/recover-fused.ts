@@ -16,24 +16,23 @@
 import { SpillwayError } from '../errors.ts'
 import type { Mark } from '../model/entry.ts'
 import { digestOf, markAtOrigin } from '../model/fold.ts'
-import { GENERATION_MAX, ORIGIN, formatPosition, generationOf, position } from '../model/position.ts'
+import { GENERATION_MAX, ORIGIN, generationOf, position } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { FoldSnapshot, FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
+import { lossOf } from './fused-loss.ts'
+import type { Acknowledged } from './fused-loss.ts'
 import { markProblem } from './mark.ts'
-
-/** What this process had seen acknowledged in a partition; to say what a failover lost. */
-export interface Acknowledged {
-  readonly end: Position
-}
 
 /** What a process speaks for after a raise: the generation, and what each partition answered when it was opened. */
 export interface Raised {
   readonly generation: number
   readonly seen: readonly FrontSeen[]
+  /** Whether this process raised it, and has reported what was lost. */
+  readonly here: boolean
 }
 
 /** Fences tried before this process leaves the raise to the others. */
@@ -67,13 +66,18 @@ export async function raiseGeneration(
   }
   // The very first generation follows nothing that could be lost.
   if (generation > 1) {
-    const lost = keeps.flatMap((_, partition) =>
-      lossOf(partition, acknowledged[partition]?.end, infos[partition]?.end),
-    )
+    const lost = acknowledged.flatMap((had, partition) => {
+      const landed = rows[partition]?.mark.position ?? ORIGIN
+      const end = (infos[partition]?.end ?? ORIGIN) as Position
+      if (keeps[partition] === true) return lossOf(partition, had, Math.max(landed, end) as Position)
+      // A later generation, by another process, says nothing of how far this one's was landed.
+      const same = generationOf(landed) === generationOf(had.end.position)
+      return lossOf(partition, had, same ? landed : ORIGIN)
+    })
     const detail = [`generation ${generation}`, ...lost].join('; ')
     context.report({ name: 'generation-raised', detail })
   }
-  return { generation, seen }
+  return { generation, seen, here: true }
 }
 
 function overtaken(): SpillwayError {
@@ -135,16 +139,6 @@ function markFor(generation: number, keep: boolean, row: PartitionRow | undefine
     offset: opening,
     digest: digestOf(fusedOpening(generation), generation, opening),
   }
-}
-
-/** What this process knows to be lost in a partition, as a sentence for people. */
-function lossOf(partition: number, acknowledged: number | undefined, end: number | undefined): string[] {
-  const had = (acknowledged ?? 0) as Position
-  const has = (end ?? 0) as Position
-  if (had <= has) return []
-  return [
-    `partition ${partition} lost what was acknowledged from ${formatPosition(has)} (its end now) to ${formatPosition(had)}`,
-  ]
 }
 
 function each<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {

@@ -6,6 +6,8 @@ import { generationOf } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
+import type { Acknowledged } from './fused-loss.ts'
+import { lossSince } from './fused-loss.ts'
 import { FusedPartitionRuntime } from './partition-fused.ts'
 import { raiseGeneration } from './recover-fused.ts'
 import type { Raised } from './recover-fused.ts'
@@ -112,14 +114,22 @@ async function recoverAll(
   fused: FusedFront,
   partitions: readonly FusedPartitionRuntime[],
 ): Promise<void> {
-  adopt(partitions, await adoptable(context, fused, partitions))
+  const had = partitions.map((one) => one.acknowledged)
+  const before = Math.max(0, ...partitions.map((one) => one.generation))
+  const raised = await adoptable(context, fused, had)
+  if (!raised.here && raised.generation > before) {
+    const lost = await lossSince(fused, had, raised.generation)
+    const detail = [`generation ${raised.generation}, by another process`, ...lost].join('; ')
+    if (lost.length > 0) context.report({ name: 'generation-raised', detail })
+  }
+  adopt(partitions, raised)
 }
 
 /** The generation to speak for: the database's, if every partition of what answers takes it; else one raised now. */
 async function adoptable(
   context: EngineContext,
   fused: FusedFront,
-  partitions: readonly FusedPartitionRuntime[],
+  acknowledged: readonly Acknowledged[],
 ): Promise<Raised> {
   let failure: unknown
   for (let attempt = 1; attempt <= RECOVER_ATTEMPTS_MAX; attempt += 1) {
@@ -127,8 +137,8 @@ async function adoptable(
       const rows = await context.database.partitions()
       const generation = Math.max(0, ...rows.map((row) => row.generation))
       const seen = rows.length === fused.partitions ? await takes(fused, generation) : undefined
-      if (seen !== undefined) return { generation, seen }
-      return await raiseGeneration(context, fused, partitions)
+      if (seen !== undefined) return { generation, seen, here: false }
+      return await raiseGeneration(context, fused, acknowledged)
     } catch (error) {
       failure = error
       await context.clock.sleep(context.settings.retryBaseMs * attempt)
