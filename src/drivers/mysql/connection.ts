@@ -179,7 +179,7 @@ export class MysqlConnection {
     await this.run(`SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', autocommit = ${transactions ? 0 : 1},
       innodb_lock_wait_timeout = ${lockSeconds}, lock_wait_timeout = ${lockSeconds}, wait_timeout = ${IDLE_SECONDS},
       foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, sql_notes = 1, completion_type = 'NO_CHAIN',
-      sql_select_limit = DEFAULT`)
+      sql_select_limit = 18446744073709551615`)
     await this.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE')
     await this.run(`SET NAMES utf8mb4 COLLATE utf8mb4_bin`)
   }
