@@ -7,8 +7,8 @@
  * An import is known by kind and digest of the file. Its checkpoint is a record like any other: it says through
  * which line everything is acknowledged or rejected. After a crash the same file goes on there; what was put between
  * the checkpoint and the crash is put again with the same value, which changes nothing. Where the table already
- * has rows, each batch is compared with what is there and only what differs is written: the same file twice
- * writes nothing.
+ * has rows, each batch is compared with the table and only what differs is written: the same file twice writes
+ * nothing.
  *
  * Bounds: 8,000 records in flight, keys of 5 million lines in memory to find a key that is there twice.
  */
@@ -26,6 +26,7 @@ import { csvLines } from './csv-lines.ts'
 import type { CsvLine } from './csv-lines.ts'
 import { KINDS } from './kinds.ts'
 import type { ImportKind, ImportedRecord } from './kinds.ts'
+import { PresentRows } from './present-rows.ts'
 import { RejectedFile } from './rejected-file.ts'
 import type { RejectedLine } from './rejected-file.ts'
 
@@ -99,6 +100,7 @@ const KEYS_MAX = 5_000_000
 const PROGRESS_MS = 1_000
 const RETRIES_MAX = 600
 const LANDED_MS = 60_000
+const LANDED_POLL_MS = 50
 
 export async function runImport(options: ImportOptions): Promise<ImportReport> {
   return new ImportRun(options, await digestOf(options.path)).run()
@@ -108,6 +110,7 @@ class ImportRun {
   readonly #options: ImportOptions
   readonly #digest: string
   readonly #records: Records<object>
+  readonly #present: PresentRows
   readonly #file: RejectedFile
   readonly #seen = new Set<string>()
   readonly #flight: Promise<Batch>[] = []
@@ -126,6 +129,7 @@ class ImportRun {
     this.#options = options
     this.#digest = digest
     this.#records = options.store.tier.records<object>(KINDS[options.kind].collection)
+    this.#present = new PresentRows(options.store.sql, KINDS[options.kind])
     this.#file = new RejectedFile(join(options.folder, `${options.kind}-${digest.slice(0, 16)}.rejected.csv`))
     this.#checkpoint = this.#beginning(true)
   }
@@ -252,15 +256,9 @@ class ImportRun {
     return batch
   }
 
-  /** Both sides are JSON in the order of the columns, so that equal values are equal bytes. */
   async #differing(items: readonly Item[]): Promise<Item[]> {
-    const present = await this.#records.getManyJson(items.map((item) => item.key))
-    return items.filter((item, index) => {
-      const record = present[index]
-      return (
-        record === undefined || Buffer.compare(record.json, Buffer.from(JSON.stringify(item.value))) !== 0
-      )
-    })
+    const present = await this.#present.of(items.map((item) => item.key))
+    return items.filter((item) => present.get(item.key) !== JSON.stringify(item.value))
   }
 
   async #begin(): Promise<void> {
@@ -271,6 +269,7 @@ class ImportRun {
     if (earlier?.state === 'running') this.#checkpoint = earlier
     else this.#checkpoint = this.#beginning(earlier !== undefined || !(await this.#isEmpty()))
     this.#linesBefore = this.#checkpoint.lines
+    if (this.#checkpoint.comparing) await this.#earlierLanded()
     await this.#file.start(this.#checkpoint.rejectedBytes)
     await this.#writeCheckpoint('running')
   }
@@ -285,6 +284,21 @@ class ImportRun {
   async #isEmpty(): Promise<boolean> {
     const { collection } = KINDS[this.#options.kind]
     return (await this.#options.store.sql.all(`SELECT 1 AS one FROM ${collection} LIMIT 1`)).length === 0
+  }
+
+  /** What earlier imports wrote has to be in the table that this one compares with. */
+  async #earlierLanded(): Promise<void> {
+    const { store, clock } = this.#options
+    const startedMs = clock.now()
+    for (;;) {
+      const { partitions } = await store.tier.status()
+      const waitedMs = clock.now() - startedMs
+      // The lag is the age of the oldest write that has not landed: a younger one is not of an earlier import.
+      if (partitions.every((one) => one.pending === 0 || one.lagMs < waitedMs)) return
+      if (waitedMs > LANDED_MS)
+        throw new Problem(503, 'not-landed', 'The database does not keep up: import when it does.')
+      await sleep(LANDED_POLL_MS)
+    }
   }
 
   /** On its own version: of two processes with the same file one goes on, and the other hears of it. */

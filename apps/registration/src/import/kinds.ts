@@ -28,6 +28,9 @@ export type Line = Readonly<Record<string, string>>
 
 export interface KindSpec {
   readonly collection: string
+  /** Of its table: the key's, and those of the value by field in the order in which `record` has them. */
+  readonly key: readonly string[]
+  readonly columns: Readonly<Record<string, string | { readonly json: string }>>
   readonly required: readonly string[]
   readonly optional: readonly string[]
   /** A record, or why the line is none. */
@@ -44,6 +47,8 @@ const TRACKS = ['physics', 'history']
 export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
   schools: {
     collection: 'school',
+    key: ['school'],
+    columns: { name: 'name', nameEn: 'name_en', city: 'city' },
     required: ['school', 'name', 'name_en', 'city'],
     optional: [],
     isCatalogue: true,
@@ -56,6 +61,8 @@ export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
   },
   majors: {
     collection: 'major',
+    key: ['school', 'major'],
+    columns: { name: 'name', nameEn: 'name_en', seats: 'seats' },
     required: ['school', 'major', 'name', 'name_en', 'seats'],
     optional: [],
     isCatalogue: true,
@@ -69,6 +76,8 @@ export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
   },
   classes: {
     collection: 'school_class',
+    key: ['class'],
+    columns: { name: 'name', highSchool: 'high_school', teacher: 'teacher' },
     required: ['class', 'name', 'high_school', 'teacher'],
     optional: [],
     isCatalogue: false,
@@ -82,6 +91,8 @@ export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
   },
   teachers: {
     collection: 'teacher',
+    key: ['teacher'],
+    columns: { name: 'name', highSchool: 'high_school', firstSecret: 'first_secret' },
     required: ['teacher', 'name', 'high_school'],
     optional: ['one_time_code', 'secret'],
     isCatalogue: false,
@@ -99,6 +110,14 @@ export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
   },
   candidates: {
     collection: 'candidate',
+    key: ['candidate'],
+    columns: {
+      number: 'number',
+      name: 'name',
+      highSchool: 'high_school',
+      class: 'class',
+      firstSecret: 'first_secret',
+    },
     required: ['id_number', 'number', 'name', 'high_school', 'class'],
     optional: ['one_time_code', 'secret'],
     isCatalogue: false,
@@ -126,6 +145,8 @@ export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
   },
   results: {
     collection: 'exam_result',
+    key: ['candidate'],
+    columns: { track: 'track', subjects: { json: 'subjects' }, total: 'total', rank: 'rank_in_track' },
     required: ['id_number', 'track', 'subjects', 'total', 'rank'],
     optional: [],
     isCatalogue: false,
