@@ -1,11 +1,11 @@
 /** The ordered choices: by buttons, by keys on the handle (arrows, Home, End, Delete), or by dragging the handle. */
 import { h, icon } from '../shared/dom.js'
 import { say } from '../shared/language.js'
-import { keyOf, majorName, nameOf, schoolOf } from './catalogue.js'
+import { keyOf, majorName, nameOf, schoolOf } from '../shared/catalogue.js'
 import { orderByDrag } from './drag-order.js'
 
 /**
- * @typedef {import('./catalogue.js').Choice} Choice
+ * @typedef {import('../shared/catalogue.js').Choice} Choice
  * @typedef {import('./form-session.js').ChoiceProblem} ChoiceProblem
  */
 

@@ -2,11 +2,11 @@
 import { ask } from '../shared/ask.js'
 import { h } from '../shared/dom.js'
 import { momentOf, say } from '../shared/language.js'
-import { keyOf } from './catalogue.js'
+import { keyOf } from '../shared/catalogue.js'
 import { choiceWords } from './choice-list.js'
 
 /**
- * @param {readonly import('./catalogue.js').Choice[]} mine
+ * @param {readonly import('../shared/catalogue.js').Choice[]} mine
  * @param {import('./form-session.js').Form} theirs
  * @returns {Promise<'mine' | 'theirs' | 'later'>}
  */
@@ -41,8 +41,8 @@ export function askWhichVersion(mine, theirs) {
 /**
  * @param {string} title
  * @param {string} state
- * @param {readonly import('./catalogue.js').Choice[]} choices
- * @param {readonly import('./catalogue.js').Choice[]} others marks where the two differ
+ * @param {readonly import('../shared/catalogue.js').Choice[]} choices
+ * @param {readonly import('../shared/catalogue.js').Choice[]} others marks where the two differ
  */
 function version(title, state, choices, others) {
   return h(

@@ -26,36 +26,40 @@ const subjectName = (code) => (SUBJECTS[code] === undefined ? code : say(SUBJECT
 /** Enough to know one's own by; the rest is nobody's business over the shoulder. @param {string} id */
 const masked = (id) => `${id.slice(0, 6)}········${id.slice(-4)}`
 
+/** From this width on there is a column beside the form for all of it. */
+const ROOM = '(min-width: 60rem)'
+
 /** @param {Person} person @param {Exam | undefined} exam */
 export function examCard(person, exam) {
   const number = new Intl.NumberFormat(language())
   return [
     h('h2', { id: 'exam-title' }, say('exam')),
-    h(
-      'dl.who',
-      {},
-      fact(say('name'), person.name),
-      fact(say('exam-number'), person.number),
-      fact(say('id-number'), masked(person.candidate)),
-      fact(say('high-school'), person.highSchool),
-    ),
     exam === undefined
       ? h('p.hint', {}, say('no-exam'))
       : h(
-          'div.results-of-exam',
+          'dl.totals',
           {},
-          h(
-            'dl.totals',
-            {},
-            fact(say('total'), number.format(exam.total)),
-            fact(say('rank', { track: subjectName(exam.track) }), number.format(exam.rank)),
-          ),
-          h(
-            'dl.scores',
-            {},
-            exam.subjects.map(({ subject, score }) => fact(subjectName(subject), number.format(score))),
-          ),
+          fact(say('total'), number.format(exam.total)),
+          fact(say('rank', { track: subjectName(exam.track) }), number.format(exam.rank)),
         ),
+    h(
+      'details',
+      { open: matchMedia(ROOM).matches },
+      h('summary', {}, say('exam-details')),
+      h(
+        'dl.scores',
+        {},
+        exam?.subjects.map(({ subject, score }) => fact(subjectName(subject), number.format(score))),
+      ),
+      h(
+        'dl.who',
+        {},
+        fact(say('name'), person.name),
+        fact(say('exam-number'), person.number),
+        fact(say('id-number'), masked(person.candidate)),
+        fact(say('high-school'), person.highSchool),
+      ),
+    ),
   ]
 }
 

@@ -14,7 +14,7 @@
 import { ApiProblem, api } from '../shared/api.js'
 
 /**
- * @typedef {import('./catalogue.js').Choice} Choice
+ * @typedef {import('../shared/catalogue.js').Choice} Choice
  * @typedef {{
  *   version: number, state: 'not-started' | 'saved' | 'confirmed', choices: readonly Choice[], saves: number,
  *   receipt?: string, savedAt?: string, confirmedAt?: string,
@@ -246,9 +246,9 @@ export class FormSession {
 
   /** @param {number} ms */
   async #pause(ms) {
-    const { promise, resolve } = Promise.withResolvers()
-    this.#wake = () => resolve(undefined)
-    setTimeout(this.#wake, ms)
-    await promise
+    await new Promise((resolve) => {
+      this.#wake = () => resolve(undefined)
+      setTimeout(this.#wake, ms)
+    })
   }
 }

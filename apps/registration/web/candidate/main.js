@@ -6,7 +6,7 @@ import { say } from '../shared/language.js'
 import { showHead } from '../shared/page-head.js'
 import { choicesMax, savingWindow, syncClock } from '../shared/server-time.js'
 import { SignInView } from '../shared/sign-in-view.js'
-import { keyOf, loadNames, loadSchools } from './catalogue.js'
+import { keyOf, loadNames, loadSchools } from '../shared/catalogue.js'
 import { choiceList, choiceWords, moved } from './choice-list.js'
 import { askWhichVersion } from './conflict.js'
 import { examCard } from './exam-card.js'
@@ -15,7 +15,7 @@ import { pickChoices } from './picker.js'
 import { showSaveBar } from './save-bar.js'
 import { WindowBar } from './window-bar.js'
 
-/** @typedef {import('./catalogue.js').Choice} Choice */
+/** @typedef {import('../shared/catalogue.js').Choice} Choice */
 
 const main = byId('main')
 const bar = byId('save-bar')
@@ -64,7 +64,12 @@ function stumbled(error) {
 function showSignIn(notice) {
   const unsaved = own !== undefined && session.isDirty
   own = unsaved ? own : undefined
-  signInView = new SignInView(main, 'candidate', (person) => void enter(person).catch(stumbled), unsaved ? 'session-ended-unsaved' : notice)
+  signInView = new SignInView(
+    main,
+    'candidate',
+    (person) => void enter(person).catch(stumbled),
+    unsaved ? 'session-ended-unsaved' : notice,
+  )
   render()
   signInView.focus()
 }
@@ -72,7 +77,13 @@ function showSignIn(notice) {
 /** What was not saved when the session ended is kept for the same person, and for nobody else. @param {{ id: string }} signedIn */
 async function enter(signedIn) {
   if (own?.person.candidate !== signedIn.id) session = newSession()
-  const [person, exam] = await Promise.all([api('GET', '/api/me'), readExam(), session.load(), loadSchools(), syncClock()])
+  const [person, exam] = await Promise.all([
+    api('GET', '/api/me'),
+    readExam(),
+    session.load(),
+    loadSchools(),
+    syncClock(),
+  ])
   own = { person, exam }
   signInView = undefined
   failed = undefined
@@ -115,7 +126,11 @@ function showFailure(why) {
       'section.sign-in',
       {},
       h('p.notice', { role: 'alert' }, icon('alert'), say(why)),
-      h('button.primary', { type: 'button', 'data-key': 'again', onclick: () => void start() }, say('try-again')),
+      h(
+        'button.primary',
+        { type: 'button', 'data-key': 'again', onclick: () => void start() },
+        say('try-again'),
+      ),
     ),
   )
 }
@@ -149,19 +164,33 @@ function showForm() {
       h('h2', { id: 'form-title', tabindex: '-1', 'data-key': 'form-title' }, say('your-choices')),
       h('span.count', {}, say('choices-of', { n: draft.length, max: choicesMax() })),
     ),
-    h('p.hint', { id: 'ordering-hint' }, say(editable ? 'ordering-hint' : session.isConfirmed ? 'confirmed-hint' : 'not-open-hint')),
+    h(
+      'p.hint',
+      { id: 'ordering-hint' },
+      say(editable ? 'ordering-hint' : session.isConfirmed ? 'confirmed-hint' : 'not-open-hint'),
+    ),
     draft.length === 0
       ? h('p.empty', {}, say('no-choices'))
       : choiceList({ choices: draft, isOpen: editable, problems, onMove: move, onRemove: remove }),
     editable &&
       h(
         'button.add',
-        { type: 'button', 'data-key': 'add', onclick: () => void add(), 'aria-disabled': String(draft.length >= choicesMax()) },
+        {
+          type: 'button',
+          'data-key': 'add',
+          onclick: () => void add(),
+          'aria-disabled': String(draft.length >= choicesMax()),
+        },
         icon('add'),
         say('add-choice'),
       ),
   )
-  showSaveBar(session, { isOpen: isOpen(), onSave: () => void save(), onDiscard: discard, onConfirm: () => void confirmForm() })
+  showSaveBar(session, {
+    isOpen: isOpen(),
+    onSave: () => void save(),
+    onDiscard: discard,
+    onConfirm: () => void confirmForm(),
+  })
 }
 
 /** @param {number} from @param {number} to */
@@ -276,7 +305,13 @@ addEventListener('beforeunload', (event) => {
 addEventListener('keydown', (event) => {
   if (event.key !== 's' || !(event.ctrlKey || event.metaKey) || own === undefined) return
   event.preventDefault()
-  if (canEdit() && session.isDirty && session.draft.length > 0 && document.querySelector('dialog[open]') === null) void save()
+  if (
+    canEdit() &&
+    session.isDirty &&
+    session.draft.length > 0 &&
+    document.querySelector('dialog[open]') === null
+  )
+    void save()
 })
 
 /** Whoever comes back to the page sees the form as it is now. */

@@ -4,12 +4,12 @@
  */
 import { announce, fill, h, icon } from '../shared/dom.js'
 import { say } from '../shared/language.js'
-import { findSchools, keyOf, loadMajors, nameOf } from './catalogue.js'
+import { findSchools, keyOf, loadMajors, nameOf } from '../shared/catalogue.js'
 
 /**
- * @typedef {import('./catalogue.js').School} School
- * @typedef {import('./catalogue.js').Major} Major
- * @typedef {import('./catalogue.js').Choice} Choice
+ * @typedef {import('../shared/catalogue.js').School} School
+ * @typedef {import('../shared/catalogue.js').Major} Major
+ * @typedef {import('../shared/catalogue.js').Choice} Choice
  */
 
 /**
@@ -17,7 +17,9 @@ import { findSchools, keyOf, loadMajors, nameOf } from './catalogue.js'
  * @returns {Promise<void>} when it is closed
  */
 export function pickChoices(options) {
-  const { promise, resolve } = Promise.withResolvers()
+  let resolve = () => {}
+  /** @type {Promise<void>} */
+  const closed = new Promise((settle) => (resolve = settle))
   const body = h('div.picker-body')
   const dialog = h(
     'dialog.picker',
@@ -32,12 +34,12 @@ export function pickChoices(options) {
   )
   dialog.addEventListener('close', () => {
     dialog.remove()
-    resolve(undefined)
+    resolve()
   })
   document.body.append(dialog)
   dialog.showModal()
   showSchools(body, options, '')
-  return promise
+  return closed
 }
 
 /** @typedef {Parameters<typeof pickChoices>[0]} Options */

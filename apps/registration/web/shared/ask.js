@@ -14,7 +14,10 @@ import { h } from './dom.js'
 export function ask({ title, text, answers, wide = false }) {
   const calm = answers.at(-1)
   if (calm === undefined) throw new Error('A question without an answer.')
-  const { promise, resolve } = Promise.withResolvers()
+  /** @type {(answer: Answer) => void} */
+  let resolve = () => {}
+  /** @type {Promise<Answer>} */
+  const answered = new Promise((settle) => (resolve = settle))
   const before = document.activeElement
   const buttons = answers.map(({ answer, label, kind }) =>
     h(
@@ -42,5 +45,5 @@ export function ask({ title, text, answers, wide = false }) {
   })
   document.body.append(dialog)
   dialog.showModal()
-  return promise
+  return answered
 }

@@ -18,7 +18,13 @@ const LANGUAGES = [
  */
 export function showHead({ title, person, onSignOut, onLanguage }) {
   document.title = `${say(title)} · ${say('site')}`
-  byId('skip').textContent = say('skip')
+  const skip = byId('skip')
+  skip.textContent = say('skip')
+  // Without an entry of its own in the history, where the pages keep what is shown.
+  skip.onclick = (event) => {
+    event.preventDefault()
+    byId('main').focus()
+  }
   fill(
     byId('head'),
     h(

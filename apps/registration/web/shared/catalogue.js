@@ -1,6 +1,6 @@
 /** Schools and majors: the list of schools once, the majors of a school when they are wanted, then both from memory. */
-import { api } from '../shared/api.js'
-import { language } from '../shared/language.js'
+import { api } from './api.js'
+import { language } from './language.js'
 
 /**
  * @typedef {{ school: string, name: string, nameEn?: string, city: string, majors: number }} School
