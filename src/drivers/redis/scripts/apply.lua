@@ -77,59 +77,59 @@ local function control(kind, from)
   return at
 end
 
--- The writes of an entry: `each` gets index, key, name, collection, condition or nil, and the bytes to store.
-local function eachWrite(at, writes, first, each)
-  for write = 1, writes do
-    local flags, collection, name, condition, stored
-    flags, collection, name, at = unpackStruct('<BBc0I2c0', blob, at)
-    if flags % 2 == 1 then
-      condition = unpackStruct('<d', blob, at)
-      at = at + 8
-    end
-    if flags < 2 then
-      stored = pack('>BI7', ABSENT, first + write - 1)
-    else
-      local codec, rawBytes, bytes, from = unpackStruct('<BI4I4', blob, at)
-      if rawBytes == bytes then stored = pack('>BI7', codec, first + write - 1)
-      else stored = pack('>BI7', codec + HAS_RAW_BYTES, first + write - 1) .. sub(blob, at + 1, at + 4) end
-      at = from + bytes
-      stored = stored .. sub(blob, from, at - 1)
-    end
-    name = collection .. ':' .. name
-    each(write, values .. name, name, collection, condition, stored)
-  end
-end
-
 local function voidCause(id, knownEnd, first)
   if hasVoids and call('ZSCORE', voidsKey, id) then return 'n' end
   if math.floor(knownEnd / COUNT_SPAN) < math.floor(first / COUNT_SPAN) then return 'g' end
   if first - knownEnd > ageMax then return 'o' end
 end
 
+-- What a write stores, and where the next one begins.
+local function storedOf(flags, at, version)
+  if flags < 2 then return pack('>BI7', ABSENT, version), at end
+  local codec, rawBytes, bytes, from = unpackStruct('<BI4I4', blob, at)
+  local after = from + bytes
+  if rawBytes == bytes then return pack('>BI7', codec, version) .. sub(blob, from, after - 1), after end
+  local head = pack('>BI7', codec + HAS_RAW_BYTES, version)
+  return head .. sub(blob, at + 1, at + 4) .. sub(blob, from, after - 1), after
+end
+
+-- Of the entry at hand, by write; what stands behind its last write is left from earlier ones.
+local keys, refs, stores = {}, {}, {}
+
 -- Drops, judges and applies a write entry; its verdict, or nil where it needs a fill.
 local function write(id, knownEnd, writes, at)
   local first, last = through + 1, through + writes
-  if last <= dropTo then
-    eachWrite(at, writes, first, function(_, key) put(key, false) end)
+  local dropped = last <= dropTo
+  local void = not dropped and voidCause(id, knownEnd, first)
+  if void then return void end
+  local sealed, mismatch, needs = false, false, nil
+  for index = 1, writes do
+    local flags, collection, name
+    flags, collection, name, at = unpackStruct('<BBc0I2c0', blob, at)
+    local ref = collection .. ':' .. name
+    local key = values .. ref
+    if hasSeals and seals[collection] then sealed = true end
+    if flags % 2 == 1 then
+      local version = not dropped and versionOf(key)
+      if not version then
+        needs = needs or {}
+        needs[#needs + 1] = index - 1
+      elseif version ~= unpackStruct('<d', blob, at) then
+        mismatch = true
+      end
+      at = at + 8
+    end
+    keys[index], refs[index] = key, ref
+    stores[index], at = storedOf(flags, at, through + index)
+  end
+  if dropped then
+    for index = 1, writes do put(keys[index], false) end
     state.floor = math.max(state.floor, last)
     if dropRefused[text(first)] then call('ZADD', refusedKey, text(first), text(first)) end
     if first <= dropRefusedFrom then state.refusedFrom = math.max(state.refusedFrom, dropRefusedFrom) end
     return 'd'
   end
-  local void = voidCause(id, knownEnd, first)
-  if void then return void end
-  local sealed, mismatch, needs = false, false, {}
-  local fresh = {}
-  eachWrite(at, writes, first, function(index, key, name, collection, condition, stored)
-    if hasSeals and seals[collection] then sealed = true end
-    if condition then
-      local version = versionOf(key)
-      if not version then needs[#needs + 1] = index - 1
-      elseif version ~= condition then mismatch = true end
-    end
-    fresh[index] = { key, name, stored }
-  end)
-  if not sealed and #needs > 0 then
+  if needs and not sealed then
     lacking = needs
     return nil
   end
@@ -137,11 +137,12 @@ local function write(id, knownEnd, writes, at)
     call('ZADD', refusedKey, text(first), text(first))
     return sealed and 's' or 'm'
   end
-  for _, one in ipairs(fresh) do
-    put(one[1], one[3])
-    nameCount = nameCount + 1
-    names[nameCount] = pack('<I2', #one[2]) .. one[2]
-    cost = cost + #one[3]
+  for index = 1, writes do
+    local ref, stored = refs[index], stores[index]
+    put(keys[index], stored)
+    names[nameCount + 1], names[nameCount + 2] = pack('<I2', #ref), ref
+    nameCount = nameCount + 2
+    cost = cost + #stored
   end
   return 'a'
 end
@@ -175,7 +176,7 @@ end
 
 if #verdicts > 0 then
   if nameCount > 0 then
-    cost = costOf(cost, nameCount)
+    cost = costOf(cost, nameCount / 2)
     call('XADD', prefix .. 'log', idOf(through), 'k', concat(names), 'b', text(cost))
     state.bytes = state.bytes + cost
   end
