@@ -6,6 +6,7 @@
  */
 const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2] as const
 const CHECK_DIGITS = '10X98765432'
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const
 const FORM = /^[1-9]\d{16}[\dX]$/
 
 export function checkDigitOf(first17: string): string {
@@ -37,5 +38,6 @@ export function idNumber(region: string, birth: string, sequence: number): strin
 
 function isDay(year: number, month: number, day: number): boolean {
   if (year < 1900 || month < 1 || month > 12 || day < 1) return false
-  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
+  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  return day <= (month === 2 && isLeap ? 29 : (DAYS[month - 1] as number))
 }

@@ -7,13 +7,14 @@
  *   receipt = base32(HMAC-SHA-256(key, candidate LF savedAt LF school/major LF school/major …)[0..10])
  */
 import { createHmac } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { Choice } from './choices.ts'
 
 /** Crockford's: no I, L, O, U. */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 export function receiptNumber(
-  key: Uint8Array,
+  key: KeyObject,
   candidate: string,
   savedAt: string,
   choices: readonly Choice[],

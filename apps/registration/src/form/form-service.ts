@@ -8,6 +8,7 @@
  * The answer goes out when the tier has acknowledged the write. An unknown outcome is settled here, so that a
  * candidate sees it only if the tier itself cannot tell; then reading the form tells.
  */
+import type { KeyObject } from 'node:crypto'
 import { isSpillwayError } from 'spillway'
 import type { Receipt } from 'spillway'
 import type { CatalogueSource } from '../catalogue/catalogue-source.ts'
@@ -25,7 +26,7 @@ export interface FormParts {
   readonly settings: Settings
   readonly catalogue: CatalogueSource
   readonly clock: Clock
-  readonly receiptKey: Uint8Array
+  readonly receiptKey: KeyObject
   readonly choicesMax: number
 }
 

@@ -1,4 +1,5 @@
 /** The generated data as CSV files, as a ministry would send them. */
+import type { KeyObject } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,7 +21,7 @@ import {
 export interface GenerateOptions {
   readonly people: number
   readonly folder: string
-  readonly codeKey: Uint8Array
+  readonly codeKey: KeyObject
   /** Keyed hashes instead of the codes themselves. */
   readonly readySecrets: boolean
   /** Schools of the catalogue; default and most: 300. */

@@ -3,6 +3,7 @@
  * number, so that every tool can work out person number 7 without a list.
  */
 import { createHmac } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { idNumber } from '../domain/id-number.ts'
 import { bell, mixed, pick } from './seeded.ts'
 import { CITIES, GIVEN, MAJORS, REGIONS, SCHOOL_KINDS, SURNAMES } from './words.ts'
@@ -26,7 +27,7 @@ export function candidateId(n: number): string {
 }
 
 /** The one-time code that candidate or teacher has on paper; needs the key, as the real ones do. */
-export function generatedCode(key: Uint8Array, person: string): string {
+export function generatedCode(key: KeyObject, person: string): string {
   const bytes = createHmac('sha256', key).update(`generated ${person}`).digest().subarray(0, 12)
   return [...bytes].map((byte) => CODE_SIGNS[byte & 31]).join('')
 }

@@ -13,6 +13,7 @@
  * Bounds: 8,000 records in flight, keys of 5 million lines in memory to find a key that is there twice.
  */
 import { createHash } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -37,7 +38,7 @@ export interface ImportOptions {
   readonly path: string
   /** Where the file of rejected lines goes. */
   readonly folder: string
-  readonly codeKey: Uint8Array
+  readonly codeKey: KeyObject
   /** What is to be done when all rows of a catalogue are in the database and some of them changed. */
   readonly whenLanded?: () => Promise<void>
   readonly onProgress?: (progress: ImportProgress) => void

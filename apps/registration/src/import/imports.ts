@@ -1,4 +1,5 @@
 /** Imports as staff starts them, from the command line or over HTTP: one at a time in a process. */
+import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { Problem } from '../problem.ts'
@@ -14,7 +15,7 @@ export interface ImportsParts {
   readonly clock: Clock
   readonly settings: Settings
   readonly folder: string
-  readonly codeKey: Uint8Array
+  readonly codeKey: KeyObject
 }
 
 export class Imports {

@@ -2,6 +2,7 @@
  * What can be imported: per kind the columns of its CSV and how a line becomes a record. A line that is none says
  * why; the import goes on with the next.
  */
+import type { KeyObject } from 'node:crypto'
 import { idNumberProblem, normalIdNumber } from '../domain/id-number.ts'
 import { isLogin } from '../domain/person.ts'
 import { NO_SECRET, codeSecret, isReadySecret } from '../people/secret.ts'
@@ -34,7 +35,7 @@ export interface KindSpec {
   readonly required: readonly string[]
   readonly optional: readonly string[]
   /** A record, or why the line is none. */
-  readonly record: (line: Line, codeKey: Uint8Array) => ImportedRecord | string
+  readonly record: (line: Line, codeKey: KeyObject) => ImportedRecord | string
   /** Whether the catalogue in memory has to be read again afterwards. */
   readonly isCatalogue: boolean
 }
@@ -173,7 +174,7 @@ export const KINDS: Readonly<Record<ImportKind, KindSpec>> = {
 const BAD_SECRET = 'secret must be scrypt$N$r$p$salt$hash or code$mac, and goes without one_time_code.'
 
 /** A ready secret as it is, a one-time code as its keyed hash; neither: staff has to reset before anyone signs in. */
-function secretOf(line: Line, person: string, codeKey: Uint8Array): string | undefined {
+function secretOf(line: Line, person: string, codeKey: KeyObject): string | undefined {
   const code = at(line, 'one_time_code')
   const ready = at(line, 'secret')
   if (ready !== '') return code === '' && isReadySecret(ready) ? ready : undefined

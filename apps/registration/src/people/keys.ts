@@ -2,29 +2,31 @@
  * The keys of this application, all made from one secret of 32 bytes that is in a file and in no database: who has
  * a copy of the tables alone can neither make sessions nor try one-time codes.
  */
-import { hkdfSync } from 'node:crypto'
+import { createSecretKey, hkdfSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { randomBytes } from '../clock.ts'
 
+/** Key objects and not bytes: made once, they halve what a keyed hash costs (Node 24: 68 to 22 µs on a busy core). */
 export interface Keys {
-  readonly session: Uint8Array
-  readonly oneTimeCode: Uint8Array
-  readonly receipt: Uint8Array
+  readonly session: KeyObject
+  readonly oneTimeCode: KeyObject
+  readonly receipt: KeyObject
   /** Of the verified-password cache: lives as long as the process. */
-  readonly cache: Uint8Array
+  readonly cache: KeyObject
 }
 
 const SECRET_BYTES = 32
 
 export function keysOf(secret: Uint8Array): Keys {
-  const derived = (purpose: string): Uint8Array =>
-    new Uint8Array(hkdfSync('sha256', secret, '', `registration ${purpose}`, 32))
+  const derived = (purpose: string): KeyObject =>
+    createSecretKey(new Uint8Array(hkdfSync('sha256', secret, '', `registration ${purpose}`, 32)))
   return {
     session: derived('session'),
     oneTimeCode: derived('one-time code'),
     receipt: derived('receipt'),
-    cache: randomBytes(32),
+    cache: createSecretKey(randomBytes(32)),
   }
 }
 

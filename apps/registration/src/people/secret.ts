@@ -7,6 +7,7 @@
  *   none                     nobody can sign in with it until staff resets it
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { randomBytes } from '../clock.ts'
 import type { SlowHash } from './slow-hash.ts'
 
@@ -34,7 +35,7 @@ export function newOneTimeCode(): string {
   return [...randomBytes(CODE_LENGTH)].map((byte) => CODE_SIGNS[byte & 31]).join('')
 }
 
-export function codeSecret(key: Uint8Array, person: string, code: string): string {
+export function codeSecret(key: KeyObject, person: string, code: string): string {
   // Of a person: the same code of two people is not the same secret.
   const mac = createHmac('sha256', key)
     .update(`${person}\n${normalCode(code)}`)
@@ -52,7 +53,7 @@ export function isReadySecret(secret: string): boolean {
   return SCRYPT.test(secret) || CODE.test(secret) || secret === NO_SECRET
 }
 
-export function codeMatches(key: Uint8Array, person: string, code: string, secret: string): boolean {
+export function codeMatches(key: KeyObject, person: string, code: string, secret: string): boolean {
   return equal(Buffer.from(codeSecret(key, person, code)), Buffer.from(secret))
 }
 

@@ -10,6 +10,7 @@
  * from the front. A session can be made by whoever has the key: the load generator makes its own beforehand.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { instantOf, randomName } from '../clock.ts'
 import type { Person, Role } from '../domain/person.ts'
 import { BoundedMap } from './bounded-map.ts'
@@ -29,10 +30,10 @@ const MAC_BYTES = 16
 const CHECKED_MAX = 50_000
 
 export class SessionTokens {
-  readonly #key: Uint8Array
+  readonly #key: KeyObject
   readonly #checked = new BoundedMap<string, Session>(CHECKED_MAX)
 
-  constructor(key: Uint8Array) {
+  constructor(key: KeyObject) {
     this.#key = key
   }
 
