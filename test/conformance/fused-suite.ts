@@ -92,6 +92,35 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
       })
     })
 
+    describe('whose it is', () => {
+      test('the first who claims it is its owner, and everybody is told', async () => {
+        const two = await tested.connect()
+        expect(await fused.claim('first', false)).toBe('first')
+        expect(await fused.claim('first', false)).toBe('first')
+        expect(await two.claim('second', false)).toBe('first')
+        expect(await fused.claim('first', false)).toBe('first')
+      })
+
+      test('a claim by force takes it over', async () => {
+        const two = await tested.connect()
+        await fused.claim('first', false)
+        expect(await two.claim('second', true)).toBe('second')
+        expect(await fused.claim('first', false)).toBe('second')
+      })
+
+      test('a claim changes nothing of where partitions stand', async () => {
+        await fused.claim('first', false)
+        expect((await fused.front.state(0)).mark).toBeUndefined()
+        await one.raise(1)
+        await one.send(one.put('a', '1'))
+        const { mark, floor } = await fused.front.state(0)
+        await fused.claim('first', false)
+        expect(await fused.front.state(0)).toMatchObject({ mark, floor })
+        await one.raise(2)
+        expect(await fused.claim('second', false)).toBe('first')
+      })
+    })
+
     describe('generations', () => {
       test('the first one begins with its opening entry, which is its mark', async () => {
         const seen = await one.raise(1)

@@ -206,4 +206,19 @@ describe('a fused Redis', () => {
     await load.more(100)
     await load.stop()
   }, 60_000)
+
+  test('a tier with another database does not touch a stream that is not its own', async () => {
+    const one = await redisTier(redis.url, 'same')
+    const records = one.tier.records<number>('forms')
+    const release = withholdLanding(one.appDb)
+    for (let n = 0; n < 10; n += 1) await records.put(`k${n}`, n)
+    await expect(redisTier(redis.url, 'same', { namespace: one.namespace })).rejects.toMatchObject({
+      code: 'journal-mismatch',
+    })
+    release()
+    for (let n = 0; n < 10; n += 1) expect((await records.get(`k${n}`))?.value).toBe(n)
+    await expect.poll(async () => (await one.tier.status()).totals.pending).toBe(0)
+    expect(await one.tier.verify()).toMatchObject({ ok: true, mismatches: [] })
+    expect((await one.tier.status()).generation).toBe(1)
+  })
 })
