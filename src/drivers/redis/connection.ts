@@ -4,7 +4,7 @@
  * A user's own client is only a pattern: its address, credentials, TLS, Sentinels or cluster nodes are taken over by
  * connections of ours (`duplicate`), because a client that resends would append a write twice. It is never closed.
  */
-import type { Cluster, Redis } from 'ioredis'
+import type { Cluster, Command, Redis } from 'ioredis'
 import { SpillwayError } from '../../errors.ts'
 import { withDeadline } from '../../kit/clock.ts'
 import type { Clock } from '../../kit/clock.ts'
@@ -60,6 +60,20 @@ function ready(client: RedisClient): Promise<void> {
   })
 }
 
+interface Ioredis {
+  readonly Redis: typeof Redis
+  readonly Command: typeof Command
+}
+
+/** The client's package, which is an optional peer. */
+export async function importIoredis(): Promise<Ioredis> {
+  return import('ioredis').catch((cause: unknown) => {
+    throw new SpillwayError('invalid', 'A redis:// store needs the package ioredis: npm install ioredis.', {
+      cause,
+    })
+  })
+}
+
 async function create(options: ConnectionOptions): Promise<RedisClient> {
   const { url, client, connectTimeoutMs, callTimeoutMs, name } = options
   const one = {
@@ -73,14 +87,14 @@ async function create(options: ConnectionOptions): Promise<RedisClient> {
     connectTimeout: connectTimeoutMs,
     socketTimeout: callTimeoutMs,
     connectionName: name,
+    // Of a user's own client: what would change commands or replies.
+    keyPrefix: '',
+    stringNumbers: false,
+    readOnly: false,
     enableAutoPipelining: false,
   } as const
   if (client === undefined) {
-    const { Redis } = await import('ioredis').catch((cause: unknown) => {
-      throw new SpillwayError('invalid', 'A redis:// store needs the package ioredis: npm install ioredis.', {
-        cause,
-      })
-    })
+    const { Redis } = await importIoredis()
     return new Redis(url as string, one)
   }
   if (!isCluster(client)) return client.duplicate(one)

@@ -112,6 +112,10 @@ export class RedisFused implements FusedFront {
     return { kind: 'written', seen, placed: { offset: at, entry, first: at, last: at } }
   }
 
+  async claim(owner: string, force: boolean): Promise<string> {
+    return String(await this.#store.write('claim', [0], [owner, force ? 1 : 0]))
+  }
+
   async fence(partition: number, generation: number): Promise<number> {
     return Number(String(await this.#store.write('fence', [partition], [generation])))
   }

@@ -3,7 +3,7 @@
  * braces make it one slot of a Redis Cluster.
  *
  *   state    HASH    where the partition stands; no field `position` = missing
- *   log      STREAM  blocks of encoded entries (field `e`), id `generation-count` of a block's last position
+ *   log      STREAM  blocks of entries, id `generation-count` of a block's last position; fields: `entriesOf`
  *   v<epoch>:<collection>:<key>   STRING, one per record: header and bytes
  *   voids    ZSET    entry id → position of its void          seals  HASH  collection → position of its seal
  *   refused  ZSET    positions (only beside a separate journal)
@@ -22,22 +22,24 @@
  */
 import { SpillwayError } from '../../errors.ts'
 import { EntryReader } from '../../model/entry-codec.ts'
-import type { Entry, Mark, RecordRef, StoredEntry } from '../../model/entry.ts'
+import type { Entry, Mark, RecordRef, StoredEntry, Write, WriteEntry } from '../../model/entry.ts'
 import { spanOf } from '../../model/entry.ts'
 import { digestOf } from '../../model/fold.ts'
 import type { Position, Version } from '../../model/position.ts'
 import { generationOf, position } from '../../model/position.ts'
 import { CODEC } from '../../model/value.ts'
-import type { Codec } from '../../model/value.ts'
+import type { Codec, Value } from '../../model/value.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
 import type { FrontSeen, Held } from '../../ports/front.ts'
 import { fusedJournalName } from '../../ports/fused.ts'
+import { encodeEntries } from './encode-entries.ts'
 
+const NO_BYTES = new Uint8Array()
 const KIND_ABSENT = 8
 const HAS_RAW_BYTES = 16
 const HEADER_BYTES = 8
-const RAW_BYTES_BYTES = 4
-const UPPER_SPAN = 2 ** 48
+export const HEADER_BYTES_MAX = 12
+const LOWER_SPAN = 2 ** 32
 
 export function stateKey(namespace: string, partition: number): string {
   return `${namespace}:{${partition}}:state`
@@ -48,15 +50,20 @@ export function nameOf(ref: RecordRef): string {
   return `${ref.collection}:${ref.key}`
 }
 
-export function encodeHeld({ version, value }: Held): Buffer {
-  const bytes = value?.bytes ?? new Uint8Array()
-  const hasRawBytes = value !== undefined && value.rawBytes !== bytes.byteLength
-  const header = Buffer.alloc(HEADER_BYTES + (hasRawBytes ? RAW_BYTES_BYTES : 0))
+/** What stands before a value's bytes, or alone where the record is absent. */
+export function headerOf(version: Version, value: Value | undefined): Buffer {
+  const hasRawBytes = value !== undefined && value.rawBytes !== value.bytes.byteLength
+  const header = Buffer.allocUnsafe(hasRawBytes ? HEADER_BYTES_MAX : HEADER_BYTES)
   header[0] = value === undefined ? KIND_ABSENT : value.codec + (hasRawBytes ? HAS_RAW_BYTES : 0)
-  header[1] = Math.floor(version / UPPER_SPAN)
-  header.writeUIntBE(version % UPPER_SPAN, 2, 6)
+  header.writeUIntBE(Math.floor(version / LOWER_SPAN), 1, 3)
+  header.writeUInt32BE(version % LOWER_SPAN, 4)
   if (hasRawBytes) header.writeUInt32LE(value.rawBytes, HEADER_BYTES)
-  return Buffer.concat([header, bytes])
+  return header
+}
+
+export function encodeHeld({ version, value }: Held): Buffer {
+  const header = headerOf(version, value)
+  return value === undefined ? header : Buffer.concat([header, value.bytes])
 }
 
 /** The value is a view into `stored`. */
@@ -69,9 +76,9 @@ export function decodeHeld(stored: Buffer): Held {
       'unavailable',
       'A value in Redis has no header of Spillway: another program writes keys of its namespace.',
     )
-  const version = ((stored[1] as number) * UPPER_SPAN + stored.readUIntBE(2, 6)) as Version
+  const version = (stored.readUIntBE(1, 3) * LOWER_SPAN + stored.readUInt32BE(4)) as Version
   const hasRawBytes = kind !== codec
-  const bytes = stored.subarray(HEADER_BYTES + (hasRawBytes ? RAW_BYTES_BYTES : 0))
+  const bytes = stored.subarray(hasRawBytes ? HEADER_BYTES_MAX : HEADER_BYTES)
   const rawBytes = hasRawBytes ? stored.readUInt32LE(HEADER_BYTES) : bytes.byteLength
   return { version, value: { codec: codec as Codec, rawBytes, bytes } }
 }
@@ -125,12 +132,18 @@ export function positionOfId(id: string): Position {
   return position(Number(id.slice(0, dash)), Number(id.slice(dash + 1)))
 }
 
-/** The entries of a block, each with its last position as its offset. */
-export function entriesOf(id: string, block: Buffer): StoredEntry[] {
+/**
+ * The entries of a block, each with its last position as its offset. Field `e` has the entries without the bytes of
+ * their values, which follow as fields `v` in the same order, as they are stored under their keys: the script that
+ * writes hands the same string to both, and copies nothing.
+ */
+export function entriesOf(id: string, fields: readonly Buffer[]): StoredEntry[] {
   const entries: Entry[] = []
   let span = 0
-  for (const reader = new EntryReader(block); !reader.done;) {
-    const entry = reader.next()
+  let next = 3
+  for (const reader = new EntryReader(fields[1] as Buffer); !reader.done;) {
+    const read = reader.next()
+    const entry = read.kind === 'write' ? { ...read, writes: read.writes.map(dressed) } : read
     entries.push(entry)
     span += spanOf(entry)
   }
@@ -139,4 +152,39 @@ export function entriesOf(id: string, block: Buffer): StoredEntry[] {
     at += spanOf(entry)
     return { offset: at, entry }
   })
+
+  function dressed(write: Write): Write {
+    if (write.value === undefined) return write
+    const stored = fields[next]
+    if (stored === undefined) throw damaged(id)
+    next += 2
+    const { collection, key, ifVersion } = write
+    const { codec, rawBytes } = write.value
+    const bytes = stored.subarray(
+      ((stored[0] as number) & HAS_RAW_BYTES) === 0 ? HEADER_BYTES : HEADER_BYTES_MAX,
+    )
+    return { collection, key, value: { codec, rawBytes, bytes }, ifVersion }
+  }
+}
+
+/** Entries as field `e` has them. Written out member by member: spreading each object took as long as all the rest. */
+export function bareEntries(entries: readonly WriteEntry[]): Buffer {
+  return encodeEntries(
+    entries.map(({ kind, id, knownEnd, writes }) => ({ kind, id, knownEnd, writes: writes.map(bare) })),
+  )
+}
+
+function bare({ collection, key, value, ifVersion }: Write): Write {
+  return { collection, key, value: value && bareValue(value), ifVersion }
+}
+
+function bareValue({ codec, rawBytes }: Value): Value {
+  return { codec, rawBytes, bytes: NO_BYTES }
+}
+
+function damaged(id: string): SpillwayError {
+  return new SpillwayError(
+    'journal-mismatch',
+    `Block ${id} of the stream lacks a value: the stream is damaged or not Spillway's; nothing is skipped.`,
+  )
 }

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 const NAMES = [
   'write',
   'control',
+  'claim',
   'fence',
   'open-generation',
   'read',
@@ -18,7 +19,6 @@ const NAMES = [
   'refused',
   'forget-refused',
   'snapshot',
-  'journal-read',
   'trim',
   'collect',
   'start',

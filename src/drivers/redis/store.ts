@@ -7,23 +7,23 @@
  * which is how the lost side of a split shows.
  */
 import { SpillwayError, invariant } from '../../errors.ts'
+import type { Command } from 'ioredis'
 import type { Clock } from '../../kit/clock.ts'
+import { formatPosition } from '../../model/position.ts'
+import type { Position } from '../../model/position.ts'
 import type { FrontSeen } from '../../ports/front.ts'
+import { CommandBytes } from './command-bytes.ts'
 import type { PartitionSeen } from './layout.ts'
 import { parseSeen, stateKey } from './layout.ts'
-import { connectRedis, isCluster } from './connection.ts'
+import { connectRedis, importIoredis, isCluster } from './connection.ts'
 import type { RedisClient } from './connection.ts'
+import { placeOf } from './place.ts'
+import type { RedisPlace } from './place.ts'
 import { isUnknownScript, noAnswer, nothingHappened } from './redis-failures.ts'
 import type { Script, ScriptName, Scripts } from './scripts.ts'
 import { loadScripts } from './scripts.ts'
 
-export interface RedisStoreOptions {
-  /** `redis://[user:password@]host:port/db?namespace=…`; or `client`. */
-  readonly url?: string
-  /** A Redis or Cluster of ioredis that is already configured: its settings are taken, it is never closed. */
-  readonly client?: RedisClient
-  /** Before all keys; default `spillway`. */
-  readonly namespace?: string
+export interface RedisStoreOptions extends RedisPlace {
   readonly partitions: number
   readonly clock: Clock
   /** Replicas that must have a write before it is answered, and that must be live for any answer; default 0. */
@@ -38,8 +38,18 @@ export interface RedisStoreOptions {
 
 type Argument = string | number | Buffer
 export type Reply = readonly unknown[]
+/** Its id, and its fields and their values in turn. */
+export type StreamBlock = readonly [id: Buffer, fields: readonly Buffer[]]
 
-const NAMESPACE = /^[A-Za-z0-9_.-]{1,64}$/
+export interface ManyArguments {
+  /** How many `write` writes. */
+  readonly args: number
+  write(out: CommandBytes): void
+}
+
+const BUFFERS_KEPT = 4
+const BUFFER_BYTES_FIRST = 256 * 1024
+const BUFFER_BYTES_KEPT = 4 * 2 ** 20
 
 export class RedisStore {
   readonly partitions: number
@@ -48,21 +58,26 @@ export class RedisStore {
   readonly #writes: RedisClient
   readonly #reads: RedisClient
   readonly #scripts: Scripts
+  readonly #Command: typeof Command
   readonly #stateKeys: readonly string[]
   readonly #waitMs: number
   readonly #last: { text: string; whole: PartitionSeen }[] = []
+  /** For commands that are written by us; of answered ones. */
+  readonly #buffers: Buffer[] = []
   #closed = false
 
   private constructor(
     writes: RedisClient,
     reads: RedisClient,
     scripts: Scripts,
+    command: typeof Command,
     namespace: string,
     options: RedisStoreOptions,
   ) {
     this.#writes = writes
     this.#reads = reads
     this.#scripts = scripts
+    this.#Command = command
     this.partitions = options.partitions
     this.cluster = isCluster(writes)
     this.waitReplicas = options.waitReplicas ?? 0
@@ -87,7 +102,8 @@ export class RedisStore {
       })
     const writes = await connect('spillway-writes')
     try {
-      return new RedisStore(writes, await connect('spillway-reads'), scripts, namespace, options)
+      const { Command } = await importIoredis()
+      return new RedisStore(writes, await connect('spillway-reads'), scripts, Command, namespace, options)
     } catch (error) {
       writes.disconnect()
       throw error
@@ -112,6 +128,70 @@ export class RedisStore {
       return answer
     } catch (error) {
       throw nothingHappened(error) ?? error
+    }
+  }
+
+  /** The same for many arguments with many bytes. */
+  async writeMany(
+    name: ScriptName,
+    partitions: readonly number[],
+    many: ManyArguments,
+    wrote: (answer: Reply) => boolean,
+  ): Promise<Reply> {
+    this.#mustBeOpen()
+    const script: Script = this.#scripts[name]
+    const keys = partitions.map((partition) => this.#stateKey(partition))
+    try {
+      const answer = await this.#sendMany('EVALSHA', script.sha, keys, many).catch((error: unknown) => {
+        if (!isUnknownScript(error)) throw error
+        return this.#sendMany('EVAL', script.source, keys, many)
+      })
+      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated()
+      return answer
+    } catch (error) {
+      throw nothingHappened(error) ?? error
+    }
+  }
+
+  async #sendMany(
+    name: string,
+    script: string,
+    keys: readonly string[],
+    many: ManyArguments,
+  ): Promise<Reply> {
+    const out = new CommandBytes(this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES_FIRST))
+    out
+      .count(3 + keys.length + many.args)
+      .text(name)
+      .bytes(Buffer.from(script))
+      .text(keys.length)
+    for (const key of keys) out.text(key)
+    many.write(out)
+    const bytes = out.done()
+    // The client routes it by its keys and matches it with its reply; the bytes are ours.
+    const command = new this.#Command(name, [script, String(keys.length), ...keys], { replyEncoding: null })
+    command.toWritable = () => bytes
+    const answer = (await this.#writes.sendCommand(command)) as Reply
+    // Whoever answered has read all of it; without an answer it may still be on its way.
+    if (this.#buffers.length < BUFFERS_KEPT && out.buffer.byteLength <= BUFFER_BYTES_KEPT)
+      this.#buffers.push(out.buffer)
+    return answer
+  }
+
+  /** Blocks of a partition's stream after a position, and, as of right after it, what was trimmed and where it ends. */
+  async blocks(partition: number, after: Position, count: number): Promise<[StreamBlock[], number, number]> {
+    this.#mustBeOpen()
+    const stateKey = this.#stateKey(partition)
+    const log = `${stateKey.slice(0, -'state'.length)}log`
+    try {
+      // In this order, on one connection: what was not trimmed afterwards was there when the blocks were read.
+      const [blocks, [trimmed, end]] = (await Promise.all([
+        this.#reads.callBuffer('XRANGE', log, `(${formatPosition(after)}`, '+', 'COUNT', count),
+        this.#reads.hmget(stateKey, 'trimmed', 'position'),
+      ])) as [StreamBlock[], [string | null, string | null]]
+      return [blocks, Number(trimmed ?? 0), Number(end ?? trimmed ?? 0)]
+    } catch (error) {
+      throw noAnswer(error)
     }
   }
 
@@ -190,8 +270,7 @@ export class RedisStore {
     keys: readonly string[],
     args: readonly Argument[],
   ): Promise<Reply> {
-    if (this.#closed)
-      throw new SpillwayError('closed', 'The connection to Redis is closed: nothing has happened.')
+    this.#mustBeOpen()
     const script: Script = this.#scripts[name]
     const rest = [keys.length, ...keys, ...args]
     try {
@@ -203,30 +282,14 @@ export class RedisStore {
     }
   }
 
+  #mustBeOpen(): void {
+    if (this.#closed)
+      throw new SpillwayError('closed', 'The connection to Redis is closed: nothing has happened.')
+  }
+
   #stateKey(partition: number): string {
     const key = this.#stateKeys[partition]
     invariant(key !== undefined, `Partition ${partition} was asked for in a store of ${this.partitions}`)
     return key
   }
-}
-
-/** The address without what is ours in it, and the namespace. */
-function placeOf({ url, client, namespace }: RedisStoreOptions): { url?: string; namespace: string } {
-  if ((url === undefined) === (client === undefined))
-    throw new SpillwayError('invalid', 'Redis is named either by url or by client.')
-  if (url === undefined) return { namespace: named(namespace) }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed === undefined || !/^rediss?:$/.test(parsed.protocol) || !/^(\/\d*)?$/.test(parsed.pathname))
-    throw new SpillwayError('invalid', 'A Redis URL is redis://[user:password@]host:port/db?namespace=name.')
-  const own = parsed.searchParams.get('namespace') ?? undefined
-  parsed.searchParams.delete('namespace')
-  return { url: parsed.href, namespace: named(namespace ?? own) }
-}
-
-function named(namespace: string = 'spillway'): string {
-  if (NAMESPACE.test(namespace)) return namespace
-  throw new SpillwayError(
-    'invalid',
-    `A namespace is 1 to 64 letters, digits, '_', '.' or '-'; "${namespace}" is not.`,
-  )
 }

@@ -6,16 +6,22 @@ import { SpillwayError } from '../../errors.ts'
 import type { StoredEntry } from '../../model/entry.ts'
 import type { JournalPartitionInfo, JournalRead, JournalReader } from '../../ports/journal.ts'
 import { fusedJournalName } from '../../ports/fused.ts'
+import type { Position } from '../../model/position.ts'
 import type { RedisFrontReads } from './front-reads.ts'
 import { entriesOf } from './layout.ts'
 import type { RedisStore } from './store.ts'
 
 /** Positions that one call trims away: about 10 ms of Redis with small values. */
 const TRIM_POSITIONS = 20_000
+/** Blocks of a read when nothing is known of them: a megabyte at most; and of any read. */
+const BLOCKS_FIRST = 4
+const BLOCKS_MAX = 1_024
 
 export class RedisStream implements JournalReader {
   readonly #store: RedisStore
   readonly #front: RedisFrontReads
+  /** Entries and bytes of a block, as the last read of each partition had them. */
+  readonly #usual: ({ readonly entries: number; readonly bytes: number } | undefined)[] = []
 
   constructor(store: RedisStore, front: RedisFrontReads) {
     this.#store = store
@@ -36,26 +42,37 @@ export class RedisStream implements JournalReader {
     limits: { readonly entriesMax: number; readonly bytesMax: number },
   ): Promise<JournalRead> {
     const entries: StoredEntry[] = []
-    let at = after
+    let at = after as Position
     let bytes = 0
-    // A script counts positions, and a frame has several: where there are frames it takes more than one call.
     for (;;) {
-      const blocks = await this.#blocks(partition, at, limits.entriesMax, limits.bytesMax - bytes)
-      if (at < blocks.trimmed) throw trimmedAway(partition, at, blocks.trimmed)
-      for (const stored of blocks.entries) if (stored.offset > after) entries.push(stored)
-      at = entries.at(-1)?.offset ?? at
-      bytes += blocks.bytes
-      const { length } = entries
-      if (at < blocks.end && length < limits.entriesMax && bytes < limits.bytesMax && blocks.bytes > 0)
+      const left = limits.entriesMax - entries.length
+      const found = await this.#blocks(
+        partition,
+        at,
+        this.#countFor(partition, left, limits.bytesMax - bytes),
+      )
+      if (at < found.trimmed) throw trimmedAway(partition, at, found.trimmed)
+      for (const stored of found.entries) if (stored.offset > after) entries.push(stored)
+      at = (found.entries.at(-1)?.offset ?? at) as Position
+      bytes += found.bytes
+      if (found.bytes > 0 && at < found.end && entries.length < limits.entriesMax && bytes < limits.bytesMax)
         continue
-      if (length > limits.entriesMax) entries.length = limits.entriesMax
-      return { entries, atEnd: (entries.at(-1)?.offset ?? after) >= blocks.end }
+      if (entries.length > limits.entriesMax) entries.length = limits.entriesMax
+      return { entries, atEnd: (entries.at(-1)?.offset ?? after) >= found.end }
     }
+  }
+
+  /** As many blocks as are about right, were they all like those that were read last. */
+  #countFor(partition: number, entries: number, bytes: number): number {
+    const usual = this.#usual[partition]
+    if (usual === undefined) return BLOCKS_FIRST
+    const count = Math.ceil(Math.min(entries / usual.entries, bytes / usual.bytes))
+    return Math.min(BLOCKS_MAX, Math.max(1, count))
   }
 
   async at(partition: number, offset: number): Promise<StoredEntry | undefined> {
     if (offset < 1) return undefined
-    const { entries } = await this.#blocks(partition, offset - 1, 1, 1)
+    const { entries } = await this.#blocks(partition, (offset - 1) as Position, 1)
     return entries.find((stored) => stored.offset === offset)
   }
 
@@ -67,17 +84,17 @@ export class RedisStream implements JournalReader {
     return { bytes: this.#front.unlandedBytes(), bytesMax: this.#front.usage().bytesMax }
   }
 
-  async #blocks(partition: number, after: number, positions: number, bytesMax: number): Promise<Blocks> {
-    const args = [after, positions, bytesMax]
-    const [trimmed, end, ...blocks] = (await this.#store.read('journal-read', [partition], args)) as Buffer[]
+  async #blocks(partition: number, after: Position, count: number): Promise<Blocks> {
+    const [blocks, trimmed, end] = await this.#store.blocks(partition, after, count)
     const entries: StoredEntry[] = []
     let bytes = 0
-    for (let i = 0; i < blocks.length; i += 2) {
-      const block = blocks[i + 1] as Buffer
-      bytes += block.byteLength
-      for (const stored of entriesOf(String(blocks[i]), block)) entries.push(stored)
+    for (const [id, fields] of blocks) {
+      for (let i = 1; i < fields.length; i += 2) bytes += (fields[i] as Buffer).byteLength
+      for (const stored of entriesOf(String(id), fields)) entries.push(stored)
     }
-    return { trimmed: Number(String(trimmed)), end: Number(String(end)), entries, bytes }
+    if (blocks.length > 0)
+      this.#usual[partition] = { entries: entries.length / blocks.length, bytes: bytes / blocks.length }
+    return { trimmed, end, entries, bytes }
   }
 }
 

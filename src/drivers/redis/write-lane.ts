@@ -3,11 +3,14 @@
  * is asked partition by partition. What a call costs whoever is in it (the identity, the socket, the fsync) is then
  * paid once for all partitions. Each batch has its own outcome; only a call that brought no answer is unknown to all.
  */
+import { SpillwayError } from '../../errors.ts'
 import { Coalescer } from '../../kit/coalescer.ts'
-import { EntryWriter } from '../../model/entry-codec.ts'
 import type { WriteEntry } from '../../model/entry.ts'
-import type { Position } from '../../model/position.ts'
+import type { Position, Version } from '../../model/position.ts'
+import { ORIGIN, plus } from '../../model/position.ts'
 import type { FrontSeen } from '../../ports/front.ts'
+import type { CommandBytes } from './command-bytes.ts'
+import { bareEntries } from './layout.ts'
 import type { RedisStore, Reply } from './store.ts'
 
 export interface WriteBatch {
@@ -28,22 +31,21 @@ export type WrittenBatch =
       readonly missing: string
     }
 
-interface Encoded {
-  readonly batch: WriteBatch
-  readonly bytes: Buffer
-}
-
 /** Batches of one call; the engine has one of a partition out at a time. */
 const BATCHES_MAX = 64
 const CALL_BYTES_MAX = 8 * 2 ** 20
 const WAITING_MAX = 4_096
-/** What an entry takes beside its values, generously: one allocation is enough for nearly every batch. */
-const ENTRY_BYTES = 160
+/** Writes of one frame, as arguments of one XADD and one MSET in Lua, whose stack holds 8,000. */
+const FRAME_WRITES_MAX = 3_000
+/** What a write takes on the wire beside its value: keys, positions, lengths. */
+const WRITE_BYTES = 200
+/** Identity, generation, position, two counts and the entries. */
+const ARGUMENTS_OF_BATCH = 6
 
 export class WriteLane {
   readonly #store: RedisStore
   readonly #ageMax: number
-  readonly #lanes: readonly Coalescer<Encoded, WrittenBatch>[]
+  readonly #lanes: readonly Coalescer<WriteBatch, WrittenBatch>[]
 
   constructor(store: RedisStore, ageMax: number) {
     this.#store = store
@@ -51,11 +53,11 @@ export class WriteLane {
     this.#lanes = Array.from(
       { length: store.cluster ? store.partitions : 1 },
       () =>
-        new Coalescer<Encoded, WrittenBatch>({
+        new Coalescer<WriteBatch, WrittenBatch>({
           name: 'writes of Redis',
-          call: (items) => this.#call(items),
+          call: (batches) => this.#call(batches),
           itemsMax: BATCHES_MAX,
-          weigh: ({ bytes }) => bytes.byteLength,
+          weigh: ({ entries }) => bytesOf(entries),
           weightMax: CALL_BYTES_MAX,
           waitingMax: WAITING_MAX,
           callsMax: 2,
@@ -64,17 +66,28 @@ export class WriteLane {
   }
 
   write(batch: WriteBatch): Promise<WrittenBatch> {
-    const lane = this.#lanes[this.#store.cluster ? batch.partition : 0] as Coalescer<Encoded, WrittenBatch>
-    return lane.add({ batch, bytes: encoded(batch.entries) })
+    for (const { writes } of batch.entries)
+      if (writes.length > FRAME_WRITES_MAX)
+        return Promise.reject(
+          new SpillwayError(
+            'unavailable',
+            `A frame of ${writes.length} writes is above ${FRAME_WRITES_MAX}, the most that Redis takes at once.`,
+          ),
+        )
+    const lane = this.#lanes[this.#store.cluster ? batch.partition : 0] as Coalescer<WriteBatch, WrittenBatch>
+    return lane.add(batch)
   }
 
-  async #call(items: readonly Encoded[]): Promise<(WrittenBatch | Error)[]> {
+  async #call(batches: readonly WriteBatch[]): Promise<(WrittenBatch | Error)[]> {
     const store = this.#store
-    const args: (string | number | Buffer)[] = [store.waitReplicas, this.#ageMax]
-    for (const { batch, bytes } of items)
-      args.push(batch.identity, batch.generation, batch.entries.length, bytes)
-    const partitions = items.map(({ batch }) => batch.partition)
-    const [who, live, ...groups] = await store.write('write', partitions, args, anyWritten)
+    let args = 2
+    for (const { entries } of batches) args += ARGUMENTS_OF_BATCH + valuesOf(entries)
+    const partitions = batches.map(({ partition }) => partition)
+    const write = (out: CommandBytes): void => {
+      out.text(store.waitReplicas).text(this.#ageMax)
+      for (const batch of batches) this.#write(out, batch)
+    }
+    const [who, live, ...groups] = await store.writeMany('write', partitions, { args, write }, anyWritten)
     return (groups as Reply[]).map(([kind, text, before, verdicts, missing], index) => {
       const seen = store.seen(partitions[index] as number, who, text)
       switch (String(kind)) {
@@ -93,15 +106,33 @@ export class WriteLane {
       }
     })
   }
+
+  /** Values get the versions that they will have if nobody else wrote since the last answer, and nothing is refused. */
+  #write(out: CommandBytes, { partition, identity, generation, entries }: WriteBatch): void {
+    const expected = this.#store.lastSeen(partition)?.seen.mark?.position ?? ORIGIN
+    out.text(identity).text(generation).text(expected).text(entries.length)
+    out.bytes(bareEntries(entries)).text(valuesOf(entries))
+    let version: Version = expected
+    for (const { writes } of entries) {
+      for (const { value } of writes) {
+        version = plus(version, 1)
+        if (value !== undefined) out.stored(version, value)
+      }
+    }
+  }
 }
 
-function encoded(entries: readonly WriteEntry[]): Buffer {
-  let bytes = 0
+function valuesOf(entries: readonly WriteEntry[]): number {
+  let values = 0
+  for (const { writes } of entries) for (const { value } of writes) if (value !== undefined) values += 1
+  return values
+}
+
+function bytesOf(entries: readonly WriteEntry[]): number {
+  let bytes = WRITE_BYTES
   for (const { writes } of entries)
-    for (const { key, value } of writes) bytes += ENTRY_BYTES + key.length + (value?.bytes.byteLength ?? 0)
-  const writer = new EntryWriter(new ArrayBuffer(bytes))
-  for (const entry of entries) writer.write(entry)
-  return Buffer.from(writer.buffer, 0, writer.length)
+    for (const { key, value } of writes) bytes += WRITE_BYTES + key.length + (value?.bytes.byteLength ?? 0)
+  return bytes
 }
 
 function anyWritten([, , ...groups]: Reply): boolean {

@@ -36,8 +36,7 @@ while state.released < to do
   local writes = eachName(block[2], each)
   budget = budget - writes - 1
   state.released, moved = at, true
-  local cost = block[2][1] == 'e' and costOf(#block[2][2], writes) or tonumber(block[2][4])
-  state.bytes = math.max(0, state.bytes - cost)
+  state.bytes = math.max(0, state.bytes - costOfBlock(block[2], writes))
 end
 if moved then
   state.floor = math.max(state.floor, state.released)

@@ -92,9 +92,7 @@ end
 -- set since: nothing is formatted again.
 local function stored(state)
   local f = state.fields
-  if not (f[1] and f[2] and f[9]) then
-    for i = 1, SEEN_FIELDS do f[i] = f[i] or '' end
-  end
+  for i = 1, SEEN_FIELDS do f[i] = f[i] or '' end
   return concat(f, '\n', 1, SEEN_FIELDS)
 end
 
@@ -141,9 +139,17 @@ local function costOf(bytes, writes)
   return 2 * bytes + 160 * writes
 end
 
--- Calls `each` with the name (collection:key) of every write in a block. Field `e` holds encoded entries
--- (model/entry-codec.ts), field `k` names alone, each behind its length in two bytes, and then field `b` what they cost
--- in memory. Returns the number of writes.
+-- What a block was counted as when it was appended.
+local function costOfBlock(fields, writes)
+  if fields[1] == 'k' then return tonumber(fields[4]) end
+  local bytes = 0
+  for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
+  return costOf(bytes, writes)
+end
+
+-- Calls `each` with the name (collection:key) of every write in a block. Field `e` holds entries without the bytes of
+-- their values (layout.ts), field `k` names alone, each behind its length in two bytes, and then field `b` what they
+-- cost in memory. Returns the number of writes.
 local function eachName(fields, each)
   local blob, at, count = fields[2], 1, 0
   if fields[1] == 'k' then
@@ -163,7 +169,7 @@ local function eachName(fields, each)
         local flags, collection, key
         flags, collection, key, inside = unpackStruct('<BBc0I2c0', blob, inside)
         if flags % 2 == 1 then inside = inside + 8 end
-        if flags >= 2 then inside = inside + 9 + unpackStruct('<I4', blob, inside + 5) end
+        if flags >= 2 then inside = inside + 9 end
         each(collection .. ':' .. key)
       end
       count = count + writes

@@ -11,9 +11,14 @@
 -- is a replica (READONLY); XADD comes before any value, so that a stream that disagrees changes nothing. A partition
 -- is finished before the next one begins. Of a cluster each partition is asked by itself.
 --
+-- What costs here is every string that is made: Lua hashes all its bytes (1.2 us for 500). So values come ready to be
+-- stored, their header made for the position where the caller expects its first write, and go on as the strings that
+-- they are; only where another writer, or a refusal before it, moved a write, its value is made again.
+--
 -- KEYS[i] state of the i-th partition
--- ARGV[1] replicas wanted  ARGV[2] ageMax, then for each partition: identity, generation, number of entries, the
--- entries (model/entry-codec.ts) one after another
+-- ARGV[1] replicas wanted  ARGV[2] ageMax, then for each partition: identity, generation, position before its first
+-- write as the caller expects it, number of entries, the entries without the bytes of their values (layout.ts), number
+-- of values, the values
 --
 -- Returns { identity, live replicas, group 1, group 2, … }, a group being
 --         { 'fenced', seen }
@@ -24,14 +29,14 @@
 local wanted, ageMax = tonumber(ARGV[1]), tonumber(ARGV[2])
 local who, live = identity(wanted)
 
-local function writeBatch(stateKey, claimed, generation, count, blob)
+local function writeBatch(stateKey, claimed, generation, expected, count, blob, value)
   local state = load(prefixOf(stateKey))
   if fenced(state, who, claimed, generation) then return { 'fenced', stored(state) } end
   if live < wanted then return { 'replicas', stored(state) } end
 
   local started = state.fields[POSITION]
   local prefix, values, through = state.prefix, state.values, state.position
-  local before, generationStart = through, state.generation * COUNT_SPAN
+  local before, generationStart = through, generation * COUNT_SPAN
   local voidsKey, sealsKey, logKey = prefix .. 'voids', prefix .. 'seals', prefix .. 'log'
   local hasVoids = call('EXISTS', voidsKey) == 1
   local seals
@@ -43,8 +48,9 @@ local function writeBatch(stateKey, claimed, generation, count, blob)
   -- Arguments of MSET, and where in them the value of a key is.
   local sets, setCount, slots = {}, 0, {}
   local verdicts, missing = {}, {}
-  -- The present run of applied entries.
-  local runFrom, runWrites, last = 1, 0, ''
+  -- The present run of applied entries: arguments of its XADD.
+  local run, runCount, runFrom, runWrites, runBytes = { 'XADD', logKey, '', 'e', '' }, 5, 1, 0, 0
+  local last = ''
 
   local function versionOf(key)
     local slot = slots[key]
@@ -58,33 +64,30 @@ local function writeBatch(stateKey, claimed, generation, count, blob)
 
   local function append(to)
     if runWrites > 0 then
-      local block = (runFrom == 1 and to == #blob) and blob or sub(blob, runFrom, to)
-      call('XADD', logKey, idOf(through), 'e', block)
-      state.bytes = state.bytes + costOf(#block, runWrites)
+      run[3] = idOf(through)
+      run[5] = (runFrom == 1 and to == #blob) and blob or sub(blob, runFrom, to)
+      call(unpack(run, 1, runCount))
+      state.bytes = state.bytes + costOf(#run[5] + runBytes, runWrites)
     end
-    runWrites = 0
+    runCount, runFrom, runWrites, runBytes = 5, to + 1, 0, 0
   end
 
   local from = 1
   local keys, fresh = {}, {}
   for entry = 1, count do
     local length, _, id, knownEnd, writes, at = unpackStruct('<I4BBc0dI2', blob, from)
-    local after = from + 4 + length
-    local verdict = 'a'
-    if knownEnd < generationStart or through + 1 - knownEnd > ageMax
-      or (hasVoids and call('ZSCORE', voidsKey, id)) then
-      verdict = 'v'
-    else
-      local lacking, mismatch
-      for write = 1, writes do
-        local flags, collection, name
-        flags, collection, name, at = unpackStruct('<BBc0I2c0', blob, at)
-        if seals and seals[collection] then
-          verdict = 's'
-          break
-        end
-        local key = values .. collection .. ':' .. name
-        if flags % 2 == 1 then
+    local after, firstValue, moved = from + 4 + length, value, through ~= expected
+    local void = knownEnd < generationStart or through + 1 - knownEnd > ageMax
+      or (hasVoids and call('ZSCORE', voidsKey, id))
+    local sealed, lacking, mismatch
+    for write = 1, writes do
+      local flags, collection, name
+      flags, collection, name, at = unpackStruct('<BBc0I2c0', blob, at)
+      local key = values .. collection .. ':' .. name
+      keys[write] = key
+      if seals and seals[collection] then sealed = true end
+      if flags % 2 == 1 then
+        if not void then
           local version = versionOf(key)
           if not version then
             lacking = lacking or {}
@@ -92,28 +95,33 @@ local function writeBatch(stateKey, claimed, generation, count, blob)
           elseif version ~= unpackStruct('<d', blob, at) then
             mismatch = true
           end
-          at = at + 8
         end
-        keys[write] = key
-        if flags < 2 then
-          fresh[write] = pack('>BI7', ABSENT, through + write)
-        else
-          local codec, rawBytes, bytes, first = unpackStruct('<BI4I4', blob, at)
-          local head
-          if rawBytes == bytes then head = pack('>BI7', codec, through + write)
-          else head = pack('>BI7', codec + HAS_RAW_BYTES, through + write) .. sub(blob, at + 1, at + 4) end
-          at = first + bytes
-          fresh[write] = head .. sub(blob, first, at - 1)
-        end
+        at = at + 8
       end
-      if verdict == 's' then lacking = nil
-      elseif lacking then
-        verdict = 'f'
-        for _, one in ipairs(lacking) do missing[#missing + 1] = one end
-      elseif mismatch then verdict = 'm' end
+      if flags >= 2 then
+        local bytes = ARGV[value]
+        if moved then bytes = pack('>BI7', string.byte(bytes), through + write) .. sub(bytes, 9) end
+        fresh[write] = bytes
+        value = value + 1
+        at = at + 9
+      else
+        fresh[write] = pack('>BI7', ABSENT, through + write)
+      end
     end
-    verdicts[entry] = verdict
-    if verdict == 'a' then
+    expected = expected + writes
+    if void then verdicts[entry] = 'v'
+    elseif sealed then verdicts[entry] = 's'
+    elseif lacking then
+      verdicts[entry] = 'f'
+      for _, one in ipairs(lacking) do missing[#missing + 1] = one end
+    elseif mismatch then verdicts[entry] = 'm'
+    else
+      verdicts[entry] = 'a'
+      if runWrites > 0 and (runBytes > BLOCK_BYTES or runCount + 2 * writes > UNPACK_MAX) then append(from - 1) end
+      for i = firstValue, value - 1 do
+        run[runCount + 1], run[runCount + 2] = 'v', ARGV[i]
+        runCount, runBytes = runCount + 2, runBytes + #ARGV[i]
+      end
       for write = 1, writes do
         local key = keys[write]
         local slot = slots[key]
@@ -128,11 +136,8 @@ local function writeBatch(stateKey, claimed, generation, count, blob)
       through = through + writes
       last = id
       runWrites = runWrites + writes
-      if after - runFrom > BLOCK_BYTES then
-        append(after - 1)
-        runFrom = after
-      end
-    else
+    end
+    if verdicts[entry] ~= 'a' then
       append(from - 1)
       runFrom = after
     end
@@ -152,9 +157,10 @@ local function writeBatch(stateKey, claimed, generation, count, blob)
   return { 'written', stored(state), started, concat(verdicts), concat(missing, ' ') }
 end
 
-local answer = { who, live }
+local answer, at = { who, live }, 3
 for i = 1, #KEYS do
-  local at = 4 * i - 1
-  answer[i + 2] = writeBatch(KEYS[i], ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3])
+  answer[i + 2] = writeBatch(KEYS[i], ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]),
+    tonumber(ARGV[at + 3]), ARGV[at + 4], at + 6)
+  at = at + 6 + tonumber(ARGV[at + 5])
 end
 return answer

@@ -1,0 +1,209 @@
+/**
+ * What `doctor` says about a Redis server: the settings on which the promise rests, and those that would drop what has
+ * not landed. Judged from what the server says of itself, as data.
+ */
+import { isCluster, connectRedis } from './connection.ts'
+import type { RedisClient } from './connection.ts'
+import { bad, ok, warning } from '../../kit/finding.ts'
+import type { Finding } from '../../kit/finding.ts'
+import { noAnswer } from './redis-failures.ts'
+import { placeOf } from './place.ts'
+import type { RedisStoreOptions } from './store.ts'
+
+/** Settings and the fields of INFO, by name in lower case. */
+export type ServerFacts = ReadonlyMap<string, string>
+
+export interface ServerRole {
+  /** Redis is the journal too (fused), so that what is acknowledged must be durable there. */
+  readonly journal: boolean
+  readonly waitReplicas: number
+  /** The client is one for clusters. */
+  readonly cluster: boolean
+}
+
+const ABOUT = 'redis'
+const WAIT_MS = 5_000
+/** Scripts with flags, INFO of several sections; what was before 7.0 has neither. */
+const MAJOR_MIN = 7
+
+/** Asks the server, or every master of a cluster. Rejects with `unavailable` where one does not answer. */
+export async function inspectRedis(options: RedisStoreOptions, journal = true): Promise<Finding[]> {
+  const { url } = placeOf(options)
+  const { clock, client, waitReplicas = 0 } = options
+  const connection = await connectRedis({
+    ...(url === undefined ? {} : { url }),
+    ...(client === undefined ? {} : { client }),
+    clock,
+    connectTimeoutMs: options.connectTimeoutMs ?? WAIT_MS,
+    callTimeoutMs: options.callTimeoutMs ?? WAIT_MS,
+    name: 'spillway-doctor',
+  })
+  try {
+    const cluster = isCluster(connection)
+    const nodes = isCluster(connection) ? connection.nodes('master') : [connection]
+    const found = await Promise.all(
+      nodes.map(async (node) => {
+        const facts = await factsOf(node)
+        const about = nodes.length === 1 ? ABOUT : `${ABOUT} ${node.options.host}:${node.options.port}`
+        return redisFindings(facts, { journal, waitReplicas, cluster }).map((one) => ({ ...one, about }))
+      }),
+    )
+    return found.flat()
+  } catch (error) {
+    throw noAnswer(error)
+  } finally {
+    connection.disconnect()
+  }
+}
+
+async function factsOf(node: RedisClient): Promise<ServerFacts> {
+  const facts = new Map<string, string>()
+  const info = await node.info()
+  for (const line of info.split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) facts.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1))
+  }
+  // Managed servers forbid CONFIG; then the settings are not known, which is a finding of its own.
+  const settings = (await node.call('CONFIG', 'GET', '*').catch(() => [])) as string[]
+  for (let i = 0; i + 1 < settings.length; i += 2)
+    facts.set((settings[i] as string).toLowerCase(), settings[i + 1] as string)
+  return facts
+}
+
+/** All findings, good ones too. */
+export function redisFindings(facts: ServerFacts, role: ServerRole): Finding[] {
+  const findings = [...server(facts, role)]
+  if (!facts.has('maxmemory-policy')) {
+    findings.push(
+      warning(
+        ABOUT,
+        'CONFIG is not allowed here, so that the settings are not known',
+        'Allow CONFIG GET to this user, or see to it that appendfsync is always and maxmemory-policy volatile-lru.',
+      ),
+    )
+    return findings
+  }
+  if (role.journal) findings.push(...durability(facts))
+  findings.push(...memory(facts), ...replication(facts, role))
+  return findings
+}
+
+function server(facts: ServerFacts, role: ServerRole): Finding[] {
+  const version = facts.get('redis_version') ?? 'unknown'
+  const findings: Finding[] = [
+    Number.parseInt(version, 10) >= MAJOR_MIN
+      ? ok(ABOUT, `version ${version}`)
+      : bad(ABOUT, `version ${version}`, 'Upgrade to Redis 7.0 or later: scripts with flags need it.'),
+  ]
+  const is = facts.get('role')
+  if (is !== 'master') findings.push(bad(ABOUT, `role = ${is}`, 'Name the primary in the URL.'))
+  const cluster = facts.get('cluster_enabled') === '1'
+  if (cluster && !role.cluster)
+    findings.push(
+      bad(
+        ABOUT,
+        'cluster-enabled = yes, and the client is one for a single server',
+        'Pass an ioredis Cluster as client.',
+      ),
+    )
+  for (const [field, what] of [
+    ['aof_last_write_status', 'its append-only file'],
+    ['rdb_last_bgsave_status', 'a snapshot'],
+  ] as const)
+    if (facts.get(field) === 'err')
+      findings.push(
+        bad(ABOUT, `Redis could not write ${what}`, 'Look at its log and its disk; it refuses writes.'),
+      )
+  return findings
+}
+
+/** What an acknowledged write survives. */
+function durability(facts: ServerFacts): Finding[] {
+  const findings = [
+    mustBe(facts, 'appendonly', 'yes', 'nothing survives a restart'),
+    mustBe(
+      facts,
+      'appendfsync',
+      'always',
+      'acknowledged writes of the last seconds can be lost with the machine',
+    ),
+    mustBe(facts, 'no-appendfsync-on-rewrite', 'no', 'nothing is fsynced while the file is rewritten'),
+  ]
+  const file = facts.get('save') ?? ''
+  if (file === '') findings.push(ok(ABOUT, 'save = "": no snapshots beside the append-only file'))
+  else if (facts.get('stop-writes-on-bgsave-error') === 'yes')
+    findings.push(
+      warning(
+        ABOUT,
+        `save = "${file}": a snapshot that fails stops all writes, and each one copies memory`,
+        "CONFIG SET save ''",
+      ),
+    )
+  return findings
+}
+
+function memory(facts: ServerFacts): Finding[] {
+  const policy = facts.get('maxmemory-policy') ?? ''
+  const findings = [
+    policy.startsWith('allkeys')
+      ? bad(
+          ABOUT,
+          `maxmemory-policy = ${policy}: it drops what has not landed`,
+          'CONFIG SET maxmemory-policy volatile-lru',
+        )
+      : ok(ABOUT, `maxmemory-policy = ${policy}`),
+  ]
+  const max = Number(facts.get('maxmemory') ?? 0)
+  findings.push(
+    max === 0
+      ? warning(
+          ABOUT,
+          'maxmemory = 0: Redis grows until the machine has no memory left, and landed values go only by their TTL',
+          'CONFIG SET maxmemory to what this machine can give, such as 2gb',
+        )
+      : ok(ABOUT, `maxmemory = ${max}`),
+  )
+  return findings
+}
+
+function replication(facts: ServerFacts, { journal, waitReplicas }: ServerRole): Finding[] {
+  const findings: Finding[] = []
+  const replicas = Number(facts.get('connected_slaves') ?? 0)
+  if (waitReplicas > replicas)
+    findings.push(
+      bad(
+        ABOUT,
+        `${replicas} replicas are connected, and waitReplicas is ${waitReplicas}: no answer is believed`,
+        'Attach the replicas, or lower waitReplicas.',
+      ),
+    )
+  const fewest = Number(facts.get('min-replicas-to-write') ?? 0)
+  if (waitReplicas > 0 && fewest < waitReplicas)
+    findings.push(
+      warning(
+        ABOUT,
+        `min-replicas-to-write = ${fewest}: a primary that lost its replicas still takes writes of others`,
+        `CONFIG SET min-replicas-to-write ${waitReplicas}`,
+      ),
+    )
+  const ttl = facts.get('repl-backlog-ttl')
+  // Only where replicas come and go: the identity changes when the first one attaches to a server without a backlog.
+  if (journal && (replicas > 0 || waitReplicas > 0))
+    findings.push(
+      ttl === '0'
+        ? ok(ABOUT, 'repl-backlog-ttl = 0')
+        : warning(
+            ABOUT,
+            `repl-backlog-ttl = ${ttl}: after so long without a replica the identity changes, and a generation is raised`,
+            'CONFIG SET repl-backlog-ttl 0',
+          ),
+    )
+  return findings
+}
+
+function mustBe(facts: ServerFacts, name: string, wanted: string, else_: string): Finding {
+  const found = facts.get(name) ?? ''
+  return found === wanted
+    ? ok(ABOUT, `${name} = ${found}`)
+    : bad(ABOUT, `${name} = ${found}: ${else_}`, `CONFIG SET ${name} ${wanted}`)
+}
