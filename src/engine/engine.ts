@@ -105,7 +105,13 @@ export class Engine {
             lands,
             hasHistory,
           })
-        : await openFusedShape({ context, fused: stores.fused, lands, hasHistory })
+        : await openFusedShape({
+            context,
+            fused: stores.fused,
+            acceptLoss: options.acceptLoss ?? false,
+            lands,
+            hasHistory,
+          })
     const alone = stores.kind === 'separate' && stores.journal.exclusive
     return new Engine(context, shape, lands, alone)
   }

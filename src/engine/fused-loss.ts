@@ -21,30 +21,53 @@ export interface Acknowledged {
   readonly landed: Position
 }
 
-/** A sentence where both what is kept and what was landed end before what was acknowledged. */
-export function lossOf(partition: number, { end, landed }: Acknowledged, kept: Position): string[] {
-  const survives = Math.max(landed, kept) as Position
-  if (survives >= end.position) return []
+/** What of a partition is there after the store has gone back. */
+export interface Survivors {
+  /** Where the database is. */
+  readonly landed: Position
+  /** The first and the last offset of the stream; undefined: it is not kept. */
+  readonly stream: { readonly first: number; readonly end: number } | undefined
+}
+
+/** A sentence where what was acknowledged last is neither landed nor in the stream that is kept. */
+export async function lossOf(
+  fused: FusedFront,
+  partition: number,
+  { end, landed }: Acknowledged,
+  survivors: Survivors,
+): Promise<string[]> {
+  const generation = generationOf(end.position)
+  // The database in another generation, by another process, says nothing of how far this one's was landed.
+  const known = generationOf(survivors.landed) === generation ? survivors.landed : landed
+  if (known >= end.position) return []
+  const { stream } = survivors
+  // What was trimmed was landed; and the same position may be another entry, on the other side of a split.
+  if (stream !== undefined && (stream.first > end.offset || (await holds(fused, partition, end)))) return []
+  const kept = stream !== undefined && generationOf(stream.end as Position) === generation ? stream.end : 0
+  const survives = formatPosition(Math.max(known, kept) as Position)
   return [
-    `partition ${partition} lost what was acknowledged after ${formatPosition(survives)}, up to ${formatPosition(end.position)}`,
+    `partition ${partition} lost what was acknowledged after ${survives}, up to ${formatPosition(end.position)}`,
   ]
 }
 
-/** The same where another process began the generation: what was acknowledged here is looked for in its stream. */
+/** The same where another process began the generation, and what was there before is not known here. */
 export async function lossSince(
   fused: FusedFront,
   had: readonly Acknowledged[],
   generation: number,
 ): Promise<string[]> {
   const losses = await Promise.all(
-    had.map(async (one, partition) => {
-      const { end, landed } = one
-      if (generationOf(end.position) >= generation || end.position <= landed) return []
-      const found = await fused.journal.at(partition, end.offset)
-      const same =
-        found !== undefined && digestOf(found.entry, generationOf(end.position), found.offset) === end.digest
-      return same ? [] : lossOf(partition, one, landed)
-    }),
+    had.map(async (one, partition) =>
+      generationOf(one.end.position) >= generation
+        ? []
+        : lossOf(fused, partition, one, { landed: one.landed, stream: { first: 0, end: 0 } }),
+    ),
   )
   return losses.flat()
+}
+
+async function holds(fused: FusedFront, partition: number, mark: Mark): Promise<boolean> {
+  const found = await fused.journal.at(partition, mark.offset)
+  if (found === undefined) return false
+  return digestOf(found.entry, generationOf(mark.position), found.offset) === mark.digest
 }

@@ -8,11 +8,12 @@
 import type { Mark, PlacedEntry } from '../model/entry.ts'
 import { markAtOrigin, placeAll } from '../model/fold.ts'
 import { acceptedOf } from '../model/ledger.ts'
-import { generationOf } from '../model/position.ts'
+import { countOf, generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
+import type { JournalReader } from '../ports/journal.ts'
 import { fusedJournalName } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
 import type { Acknowledged } from './fused-loss.ts'
@@ -28,6 +29,8 @@ export interface FusedPartitionOptions {
   readonly context: EngineContext
   readonly partition: number
   readonly fused: FusedFront
+  /** The store's journal, under the name that the database knows. */
+  readonly journal: JournalReader
   readonly row: PartitionRow
   /** Whether this process lands. */
   readonly lands: boolean
@@ -45,14 +48,17 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   #seen: FrontSeen | undefined
   #acknowledged: Mark
   #landedOfIt: Position
+  /** Where the stream ended before the present generation, as this process knew it. */
+  #endBefore: Position
   #generation: number
 
   constructor(options: FusedPartitionOptions) {
     this.#options = options
-    const { context, partition, fused, row } = options
+    const { context, partition, fused, journal, row } = options
     this.#generation = row.generation
     this.#acknowledged = row.mark
     this.#landedOfIt = row.mark.position
+    this.#endBefore = row.mark.position
     // The end is exact and every answer carries the identity, so a proof lasts until one shows a change.
     this.gate = new Gate(context.clock, Number.POSITIVE_INFINITY)
     this.landed = new Landed()
@@ -61,7 +67,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     const trimmer = new Trimmer({
       context,
       partition,
-      journal: fused.journal,
+      journal,
       front: fused.front,
       refused: row.refused.length,
       identity: () => this.#seen?.identity,
@@ -70,7 +76,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
       context,
       partition,
       source: this,
-      journal: fused.journal,
+      journal,
       landed: this.landed,
       judged: true,
       hasHistory: options.hasHistory,
@@ -101,9 +107,14 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
 
   /** The stream holds only judged writes; control entries that have not landed yet are counted along. */
   get accepted(): number {
-    const behind =
-      generationOf(this.end) === generationOf(this.landed.position) ? this.end - this.landed.position : 0
-    return acceptedOf(this.landed.counts) + Math.max(0, behind)
+    const { position } = this.landed
+    const { end } = this
+    if (generationOf(end) === generationOf(position))
+      return acceptedOf(this.landed.counts) + Math.max(0, end - position)
+    // Landing has not come to the opening entry yet, which is one more, nor to all that is before it.
+    const before = this.#endBefore
+    const left = generationOf(before) === generationOf(position) ? Math.max(0, before - position) : 0
+    return acceptedOf(this.landed.counts) + left + (end > position ? 1 + countOf(end) : 0)
   }
 
   /** To say what is lost when the store has gone back: an answer that shows that does not lower it. */
@@ -130,6 +141,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   adopt(seen: FrontSeen, generation: number): void {
     const proof = this.gate.begin()
     this.#seen = seen
+    if (generation !== this.#generation) this.#endBefore = this.#acknowledged.position
     this.#generation = generation
     // The first admits notes the identity, the proof then counts for it.
     this.gate.admits(seen, 0 as Position)
@@ -176,8 +188,8 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   }
 
   async after(from: Mark, entriesMax: number, bytesMax: number): Promise<readonly PlacedEntry[]> {
-    const { fused, partition } = this.#options
-    const { entries } = await fused.journal.read(partition, from.offset, { entriesMax, bytesMax })
+    const { journal, partition } = this.#options
+    const { entries } = await journal.read(partition, from.offset, { entriesMax, bytesMax })
     return placeAll(from.position, entries)
   }
 }

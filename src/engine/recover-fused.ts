@@ -17,7 +17,6 @@ import { SpillwayError } from '../errors.ts'
 import type { Mark } from '../model/entry.ts'
 import { digestOf, markAtOrigin } from '../model/fold.ts'
 import { GENERATION_MAX, ORIGIN, generationOf, position } from '../model/position.ts'
-import type { Position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { FoldSnapshot, FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
@@ -26,6 +25,8 @@ import type { EngineContext } from './context.ts'
 import { lossOf } from './fused-loss.ts'
 import type { Acknowledged } from './fused-loss.ts'
 import { markProblem } from './mark.ts'
+import { ownedName } from './owned-stream.ts'
+import type { OwnedStream } from './owned-stream.ts'
 
 /** What a process speaks for after a raise: the generation, and what each partition answered when it was opened. */
 export interface Raised {
@@ -41,16 +42,24 @@ const FENCES_MAX = 8
 export async function raiseGeneration(
   context: EngineContext,
   fused: FusedFront,
+  stream: OwnedStream,
   acknowledged: readonly Acknowledged[],
 ): Promise<Raised> {
   const generation = await fenceAll(context, fused)
   // From here on the stream stands still: what is compared now is what will be kept.
   const rows = await context.database.partitions()
-  const infos = await each(fused.partitions, (partition) => fused.journal.info(partition))
+  const infos = await each(fused.partitions, (partition) => stream.journal.info(partition))
   const keeps = await each(fused.partitions, (partition) =>
-    continues(context, fused, partition, rows[partition], infos[partition]?.identity),
+    continues(context, stream, partition, rows[partition], infos[partition]?.identity),
   )
-  const marks = keeps.map((keep, partition) => markFor(generation, keep, rows[partition]))
+  const losses = await each(acknowledged.length, (partition) =>
+    lossOf(fused, partition, acknowledged[partition] as Acknowledged, {
+      landed: rows[partition]?.mark.position ?? ORIGIN,
+      stream: keeps[partition] === true ? infos[partition] : undefined,
+    }),
+  )
+  const lost = losses.flat()
+  const marks = keeps.map((keep, partition) => markFor(generation, stream.owner, keep, rows[partition]))
   const begun = await context.database.beginGeneration(
     generation,
     marks,
@@ -65,18 +74,8 @@ export async function raiseGeneration(
     seen.push(opened)
   }
   // The very first generation follows nothing that could be lost.
-  if (generation > 1) {
-    const lost = acknowledged.flatMap((had, partition) => {
-      const landed = rows[partition]?.mark.position ?? ORIGIN
-      const end = (infos[partition]?.end ?? ORIGIN) as Position
-      if (keeps[partition] === true) return lossOf(partition, had, Math.max(landed, end) as Position)
-      // A later generation, by another process, says nothing of how far this one's was landed.
-      const same = generationOf(landed) === generationOf(had.end.position)
-      return lossOf(partition, had, same ? landed : ORIGIN)
-    })
-    const detail = [`generation ${generation}`, ...lost].join('; ')
-    context.report({ name: 'generation-raised', detail })
-  }
+  if (generation > 1)
+    context.report({ name: 'generation-raised', detail: [`generation ${generation}`, ...lost].join('; ') })
   return { generation, seen, here: true }
 }
 
@@ -117,20 +116,20 @@ const EMPTY_FOLD: FoldSnapshot = {
 /** True when the stream is the continuation of what the database has. */
 async function continues(
   context: EngineContext,
-  fused: FusedFront,
+  stream: OwnedStream,
   partition: number,
   row: PartitionRow | undefined,
   identity: string | undefined,
 ): Promise<boolean> {
   if (row === undefined || identity === undefined) return false
   return (
-    (await markProblem(context, fused.journal, partition, { ...row.mark, journal: identity })) === undefined
+    (await markProblem(context, stream.journal, partition, { ...row.mark, journal: identity })) === undefined
   )
 }
 
 /** Kept: right where the database is. Emptied: the opening entry itself, the first that will be in the stream. */
-function markFor(generation: number, keep: boolean, row: PartitionRow | undefined): Mark {
-  const journal = fusedJournalName(generation)
+function markFor(generation: number, owner: string, keep: boolean, row: PartitionRow | undefined): Mark {
+  const journal = ownedName(fusedJournalName(generation), owner)
   if (keep && row !== undefined) return { ...row.mark, journal }
   const opening = position(generation, 0)
   return {

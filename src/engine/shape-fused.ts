@@ -1,13 +1,14 @@
 /** Puts together the parts for a fused front-journal, and finds out who answers and for which generation. */
 import { withDeadline } from '../kit/clock.ts'
 import { BackgroundLoop } from '../kit/lifecycle.ts'
-import { SpillwayError } from '../errors.ts'
+import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { generationOf } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
 import type { Acknowledged } from './fused-loss.ts'
 import { lossSince } from './fused-loss.ts'
+import { OwnedStream } from './owned-stream.ts'
 import { FusedPartitionRuntime } from './partition-fused.ts'
 import { raiseGeneration } from './recover-fused.ts'
 import type { Raised } from './recover-fused.ts'
@@ -18,6 +19,8 @@ import { FusedWriter } from './write-fused.ts'
 export interface FusedShapeOptions {
   readonly context: EngineContext
   readonly fused: FusedFront
+  /** Takes over a store that holds the stream of another tier. */
+  readonly acceptLoss: boolean
   readonly lands: boolean
   hasHistory(collection: string): boolean
 }
@@ -26,15 +29,16 @@ const RECOVER_ATTEMPTS_MAX = 8
 
 export async function openFusedShape(options: FusedShapeOptions): Promise<Shape> {
   const { context, fused, lands, hasHistory } = options
+  const stream = new OwnedStream(context, fused, options.acceptLoss)
   let recovering: Promise<void> | undefined
   const recover = (): Promise<void> => {
-    recovering ??= recoverAll(context, fused, partitions).finally(() => {
+    recovering ??= recoverAll(context, fused, stream, partitions).finally(() => {
       recovering = undefined
     })
     return recovering
   }
   const partitions: FusedPartitionRuntime[] = []
-  const raised = await adoptable(context, fused, [])
+  const raised = await adoptable(context, fused, stream, [])
   const rows = await context.database.partitions()
   for (const row of rows) {
     partitions.push(
@@ -42,6 +46,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
         context,
         partition: row.partition,
         fused,
+        journal: stream.journal,
         row,
         lands,
         hasHistory,
@@ -53,7 +58,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
   const writes: FusedWriter = new FusedWriter({ context, fused, partitions, settler: () => settler, recover })
   const settler: Settler = new Settler({
     context,
-    journal: fused.journal,
+    journal: stream.journal,
     front: fused.front,
     writes,
     judged: true,
@@ -84,7 +89,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
   })
   return {
     front: fused.front,
-    journal: fused.journal,
+    journal: stream.journal,
     partitions,
     writes,
     settler,
@@ -112,13 +117,16 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
 async function recoverAll(
   context: EngineContext,
   fused: FusedFront,
+  stream: OwnedStream,
   partitions: readonly FusedPartitionRuntime[],
 ): Promise<void> {
   const had = partitions.map((one) => one.acknowledged)
   const before = Math.max(0, ...partitions.map((one) => one.generation))
-  const raised = await adoptable(context, fused, had)
+  const raised = await adoptable(context, fused, stream, had)
   if (!raised.here && raised.generation > before) {
-    const lost = await lossSince(fused, had, raised.generation)
+    const lost = await lossSince(fused, had, raised.generation).catch(() => [
+      'what it lost could not be read: the store does not answer',
+    ])
     const detail = [`generation ${raised.generation}, by another process`, ...lost].join('; ')
     if (lost.length > 0) context.report({ name: 'generation-raised', detail })
   }
@@ -129,17 +137,20 @@ async function recoverAll(
 async function adoptable(
   context: EngineContext,
   fused: FusedFront,
+  stream: OwnedStream,
   acknowledged: readonly Acknowledged[],
 ): Promise<Raised> {
   let failure: unknown
   for (let attempt = 1; attempt <= RECOVER_ATTEMPTS_MAX; attempt += 1) {
     try {
+      await stream.claim()
       const rows = await context.database.partitions()
       const generation = Math.max(0, ...rows.map((row) => row.generation))
       const seen = rows.length === fused.partitions ? await takes(fused, generation) : undefined
       if (seen !== undefined) return { generation, seen, here: false }
-      return await raiseGeneration(context, fused, acknowledged)
+      return await raiseGeneration(context, fused, stream, acknowledged)
     } catch (error) {
+      if (isSpillwayError(error, 'journal-mismatch')) throw error
       failure = error
       await context.clock.sleep(context.settings.retryBaseMs * attempt)
     }

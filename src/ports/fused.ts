@@ -66,6 +66,11 @@ export interface FusedFront {
     | { readonly kind: 'fenced'; readonly seen: FrontSeen }
   >
   /**
+   * Says whose stream this store holds: `owner` if nobody's name stands there, or always with `force`. The answer is
+   * the name that stands now. It goes with the store's memory.
+   */
+  claim(owner: string, force: boolean): Promise<string>
+  /**
    * Closes the partition to writers of older generations, before a raise compares stream and database: the fence
    * becomes `generation` if it is lower; nothing is appended, and nothing can be until `openGeneration`. The
    * answer is the fence that stands now: above `generation`, another process raises further.

@@ -39,6 +39,8 @@ export class FusedPartition {
   generation = 0
   /** Writers of older generations are turned away. */
   fence = 0
+  /** Whose stream it is; only partition 0 keeps it. */
+  owner: string | undefined
   /** The identity that the last generation was opened for. */
   openedFor = ''
 
@@ -52,6 +54,7 @@ export class FusedPartition {
     twin.trimmedThrough = this.trimmedThrough
     twin.generation = this.generation
     twin.fence = this.fence
+    twin.owner = this.owner
     twin.openedFor = this.openedFor
     return twin
   }
@@ -318,6 +321,12 @@ export class FakeFused {
           const placed = this.#next(partition, entry)
           this.#append(partition, placed)
           return { kind: 'written', seen: this.#seen(partition), placed }
+        }),
+      claim: (owner, force) =>
+        link.call('claim', 'recover', () => {
+          const at = this.#at(0)
+          at.owner = force ? owner : (at.owner ?? owner)
+          return at.owner
         }),
       fence: (partition, generation) =>
         link.call('fence', 'recover', () => {

@@ -1,0 +1,90 @@
+/**
+ * Whose stream is it? A fused store says nothing of the database that belongs to it, and one that belongs to another
+ * would be emptied at the first raise, or landed where it does not belong.
+ *
+ * So a tier has a name, made when its database begins and kept in the name of its journal there. The store is claimed
+ * for it: the first claim stands until the store loses its memory, and whoever finds another name there stops.
+ *
+ *   database        store                          claim
+ *   has begun       no name, or the same           its own name stands
+ *   has begun       another name                   journal-mismatch (with acceptLoss it is taken over, and emptied)
+ *   has not begun   no stream                      the name that stands: another process may be about to begin
+ *   has not begun   a stream                       looked at again, for it may have begun meanwhile; else as above
+ */
+import { SpillwayError } from '../errors.ts'
+import type { FusedFront } from '../ports/fused.ts'
+import type { JournalReader } from '../ports/journal.ts'
+import type { EngineContext } from './context.ts'
+
+const SEPARATOR = ' of '
+const LOOKS_MAX = 4
+
+/** What the journal of a generation is called where a database keeps its position. */
+export function ownedName(stream: string, owner: string): string {
+  return owner === '' ? stream : `${stream}${SEPARATOR}${owner}`
+}
+
+function ownerIn(journal: string): string {
+  const at = journal.indexOf(SEPARATOR)
+  return at < 0 ? '' : journal.slice(at + SEPARATOR.length)
+}
+
+export class OwnedStream {
+  readonly #context: EngineContext
+  readonly #fused: FusedFront
+  #takeOver: boolean
+  #owner = ''
+
+  constructor(context: EngineContext, fused: FusedFront, acceptLoss: boolean) {
+    this.#context = context
+    this.#fused = fused
+    this.#takeOver = acceptLoss
+  }
+
+  get owner(): string {
+    return this.#owner
+  }
+
+  /** The store's journal under the name that its database knows. */
+  get journal(): JournalReader {
+    const { journal } = this.#fused
+    return {
+      info: async (partition) => {
+        const info = await journal.info(partition)
+        return { ...info, identity: ownedName(info.identity, this.#owner) }
+      },
+      read: (partition, after, limits) => journal.read(partition, after, limits),
+      at: (partition, offset) => journal.at(partition, offset),
+      trim: (partition, offset) => journal.trim(partition, offset),
+      usage: () => journal.usage(),
+    }
+  }
+
+  /** Makes sure that the store is this tier's; `journal-mismatch` where it is another's. One call, and a look. */
+  async claim(): Promise<void> {
+    for (let look = 1; look <= LOOKS_MAX; look += 1) {
+      const [row] = await this.#context.database.partitions()
+      const known = row === undefined ? undefined : ownerIn(row.mark.journal)
+      const standing = await this.#fused.claim(known ?? this.#context.random.id(), false)
+      if (known === undefined ? await this.#isEmpty() : known === standing) {
+        this.#owner = standing
+        return
+      }
+      if (known !== undefined || look === LOOKS_MAX) return this.#dispute(known)
+    }
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    return (await this.#fused.front.state(0)).mark === undefined
+  }
+
+  async #dispute(known: string | undefined): Promise<void> {
+    if (!this.#takeOver)
+      throw new SpillwayError(
+        'journal-mismatch',
+        'The store holds the stream of another tier: this database is not its own. Name another namespace (--namespace), or the database that belongs to this one; --accept-loss takes the store over, and what only that stream had is lost.',
+      )
+    this.#takeOver = false
+    this.#owner = await this.#fused.claim(known ?? this.#context.random.id(), true)
+  }
+}

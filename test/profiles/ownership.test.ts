@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { open } from '../../src/index.ts'
+import type { Tier, TierOptions } from '../../src/index.ts'
+import { privateMariadb, privateRedis } from '../servers/private-servers.ts'
+
+const redis = await privateRedis()
+const mariadb = await privateMariadb()
+const folder = await mkdtemp(join(tmpdir(), 'spillway-ownership-'))
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const tierOn = (namespace: string, database: string, options: Partial<TierOptions> = {}): Promise<Tier> =>
+  open({
+    front: redis.url,
+    journal: 'same',
+    database: `sqlite:${join(folder, database)}.db`,
+    namespace,
+    partitions: 2,
+    role: 'api',
+    ...options,
+  })
+
+const isAnothers = expect.objectContaining({
+  code: 'journal-mismatch',
+  detail: expect.stringMatching(/another tier.*--namespace/),
+})
+
+describe('one namespace of Redis is the stream of one database', () => {
+  test('a new database beside a stream of another tier is refused, and the stream keeps what it has', async () => {
+    await using first = await tierOn('new', 'new-1')
+    const { version } = await first.records('notes').put('k', 'acknowledged, not landed')
+    await expect(tierOn('new', 'new-2')).rejects.toEqual(isAnothers)
+    expect(await first.records('notes').get('k')).toMatchObject({ version })
+    await first.records('notes').put('k', 'goes on')
+  })
+
+  test('so is a database that has a stream of its own elsewhere', async () => {
+    await using first = await tierOn('begun', 'begun-1')
+    await first.records('notes').put('k', 1)
+    await (await tierOn('elsewhere', 'begun-2')).close({ drainMs: 0 })
+    await expect(tierOn('begun', 'begun-2')).rejects.toEqual(isAnothers)
+    expect((await first.records('notes').get('k'))?.value).toBe(1)
+  })
+
+  test('processes that begin a tier at once are one tier', async () => {
+    const database = await mariadb.emptyDatabase('race')
+    const begin = (): Promise<Tier> =>
+      open({ front: redis.url, journal: 'same', database, namespace: 'race', partitions: 2 })
+    const tiers = await Promise.all([begin(), begin(), begin()])
+    try {
+      const { version } = await (tiers[0] as Tier).records('notes').put('k', 1)
+      for (const tier of tiers)
+        expect(await tier.records('notes').get('k', { atLeast: version })).toMatchObject({ version })
+    } finally {
+      await Promise.all(tiers.map((tier) => tier.close()))
+    }
+  })
+
+  test('an emptied Redis is claimed again by the database that knows it', async () => {
+    await (await tierOn('emptied', 'emptied')).close({ drainMs: 0 })
+    await redis.ask('FLUSHALL')
+    await using again = await tierOn('emptied', 'emptied')
+    await again.records('notes').put('k', 1)
+    await expect(tierOn('emptied', 'emptied-2')).rejects.toEqual(isAnothers)
+  })
+
+  test('who says so takes the store over', async () => {
+    await (await tierOn('taken', 'taken-1')).close({ drainMs: 0 })
+    await using second = await tierOn('taken', 'taken-2', { acceptLoss: true })
+    await second.records('notes').put('k', 2)
+    expect((await second.records('notes').get('k'))?.value).toBe(2)
+    await expect(tierOn('taken', 'taken-1')).rejects.toEqual(isAnothers)
+  })
+})
