@@ -10,8 +10,8 @@
  *            └ what was answered before is in what survives (the old copy, the replica, SQL): it must stay
  *
  * A write acknowledged inside the window counts like one whose answer never came: it has one effect or none. The
- * same goes for what a reader saw of it. Nothing else is excused, and no rule is: a version has one value, a save
- * has at most one version, whatever happened.
+ * same goes for what a reader saw of it. Nothing else is excused, and no rule is: a version has one value, and a save
+ * at most one version (as anybody sees it but the lost side of a split).
  *
  *   R7  one save has at most one version
  *   L1  what was lost was reported
@@ -54,7 +54,7 @@ export function judgeRound(evidence: Evidence): Judgement {
   const finals = evidence.finalReads.flat()
   const raw: HistoryEvent[] = [...events, ...finals]
   const breaches: string[] = []
-  oneVersionEach(raw, breaches)
+  oneVersionEach(raw, (event) => !isWrongSide(event as SessionEvent, window), breaches)
   if (window === undefined) breaches.push(...judge(raw).breaches)
   else {
     breaches.push(
@@ -74,17 +74,31 @@ export function judgeRound(evidence: Evidence): Judgement {
   }
 }
 
+/**
+ * Answered by the lost side of a split. A write that this side has taken and whose answer is cut may count as void on
+ * the other side, and is sent again there.
+ */
+function isWrongSide(event: SessionEvent, window: Window | undefined): boolean {
+  if (window?.wrongSide?.includes(event.via) !== true) return false
+  return event.done > window.fault && event.sent <= window.until
+}
+
 /** R2 and R7 for the whole history: no window excuses a version that means two things. */
-function oneVersionEach(events: readonly HistoryEvent[], breaches: string[]): void {
+function oneVersionEach(
+  events: readonly HistoryEvent[],
+  believed: (event: HistoryEvent) => boolean,
+  breaches: string[],
+): void {
   const saves = new Map<string, number>()
   const versions = new Map<string, number>()
-  for (const { key, n, version, outcome, op } of events) {
+  for (const event of events) {
+    const { key, n, version, outcome, op } = event
     if (outcome !== 'ok' || version === 0) continue
     const saved = saves.get(`${key} ${version}`)
     if (saved !== undefined && saved !== n)
       breaches.push(`R2 ${key}: version ${version} is save ${saved} and save ${n}`)
     saves.set(`${key} ${version}`, n)
-    if (op === 'delete') continue
+    if (op === 'delete' || !believed(event)) continue
     const at = versions.get(`${key} ${n}`)
     if (at !== undefined && at !== version)
       breaches.push(`R7 ${key}: save ${n} has version ${at} and version ${version}`)
@@ -112,7 +126,7 @@ function excused(events: readonly SessionEvent[], window: Window): HistoryEvent[
   return events.flatMap((event): HistoryEvent[] => {
     const inside = event.done >= window.from && event.sent <= window.until
     if (!inside || event.outcome !== 'ok') return [event]
-    const wrong = event.done > window.fault && window.wrongSide?.includes(event.via) === true
+    const wrong = isWrongSide(event, window)
     if (event.op === 'read') {
       if (wrong) return []
       return event.version === 0 || safe(event) ? [event] : []
