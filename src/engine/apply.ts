@@ -119,7 +119,9 @@ export class Applier {
     const to = tail.mark
     const result = front.applyNow({ partition, identity: seen.identity, from, to, entries, drop: undefined })
     this.#saw(result.seen, sent)
-    return result.kind === 'applied' ? (result.verdicts as readonly Verdict[]) : undefined
+    if (result.kind !== 'applied') return undefined
+    tail.pack()
+    return result.verdicts as readonly Verdict[]
   }
 
   /** Something is to be applied, or to be looked at. */

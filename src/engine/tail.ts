@@ -18,6 +18,7 @@ import { advanceControl, judgeControl, markAfter, placeAll, place } from '../mod
 import type { ControlState, Verdict } from '../model/fold.ts'
 import type { Position } from '../model/position.ts'
 import type { JournalRead, JournalReader } from '../ports/journal.ts'
+import { PackedEntries } from './packed-entries.ts'
 
 export interface TailEntry extends PlacedEntry {
   /** Undefined where conditions (or nothing) decide. */
@@ -47,6 +48,9 @@ export interface TailOptions extends TailStart {
 
 /** What is in a slot below the start; nothing reads it. */
 const GONE = undefined as unknown as TailEntry
+/** Of what is packed together: it is unpacked together too. */
+const RUN_ENTRIES_MAX = 128
+const RUN_BYTES_MAX = 256 * 1024
 const READ_LIMITS = { entriesMax: 2_000, bytesMax: 8 * 2 ** 20 }
 
 export class Tail {
@@ -55,6 +59,8 @@ export class Tail {
   #mark: Mark
   /** The mark right before the first kept entry. */
   #keptFrom: Mark
+  /** What the front of this process has, and landing still needs: before what is in #kept. */
+  readonly #packed = new PackedEntries()
   #kept: TailEntry[] = []
   /** Index in #kept of the first entry that still counts; shifting one by one would be quadratic. */
   #start = 0
@@ -92,8 +98,8 @@ export class Tail {
 
   /** How much of its memory is used, where `bytesMax` is its own bound or a smaller one; 0 to 1. */
   filled(bytesMax: number): number {
-    const entries = (this.#kept.length - this.#start) / this.#options.entriesMax
-    return Math.max(entries, this.#bytes / Math.min(bytesMax, this.#options.bytesMax))
+    const entries = this.#count / this.#options.entriesMax
+    return Math.max(entries, this.#size / Math.min(bytesMax, this.#options.bytesMax))
   }
 
   /** Takes own appended entries, in order; resolves once the tail includes them. */
@@ -132,6 +138,8 @@ export class Tail {
    */
   async after(from: Mark, entriesMax: number, bytesMax: number): Promise<readonly PlacedEntry[]> {
     if (from.position >= this.#mark.position) return []
+    if (from.position >= this.#keptFrom.position && from.position < Number(this.#packed.end))
+      return this.#packed.after(from.position, entriesMax, bytesMax)
     if (from.position >= this.#keptFrom.position)
       return limit(this.#kept, this.#indexAfter(from.position), entriesMax, bytesMax)
     const { entries } = await this.#options.journal.read(this.#options.partition, from.offset, {
@@ -146,6 +154,23 @@ export class Tail {
     const index = this.#indexAfter((first - 1) as Position)
     const entry = this.#kept[index]
     return entry?.first === first ? entry : undefined
+  }
+
+  /**
+   * The front of this process has applied all that is here, and its verdicts are told: only landing needs it now. It
+   * is not found any more; who asks for a verdict all the same settles it.
+   */
+  pack(): void {
+    const kept = this.#kept
+    for (let at = this.#start; at < kept.length;) {
+      const from = this.#packed.end ?? this.#keptFrom.position
+      const run = limit(kept, at, RUN_ENTRIES_MAX, RUN_BYTES_MAX)
+      at += run.length
+      this.#packed.push(from, run, this.markOf(run[run.length - 1] as TailEntry))
+    }
+    this.#kept = []
+    this.#start = 0
+    this.#bytes = 0
   }
 
   /** The mark right after an entry: what a store stands at when it has folded up to it. */
@@ -199,6 +224,7 @@ export class Tail {
       this.#control = control
       this.#accepted = accepted
       this.#keptFrom = mark
+      this.#packed.clear()
       this.#kept = []
       this.#start = 0
       this.#bytes = 0
@@ -235,20 +261,36 @@ export class Tail {
     return placedAll
   }
 
+  get #count(): number {
+    return this.#packed.entries + this.#kept.length - this.#start
+  }
+
+  get #size(): number {
+    return this.#packed.bytes + this.#bytes
+  }
+
   #shrink(): void {
     const { entriesMax, bytesMax } = this.#options
-    let dropped: TailEntry | undefined
-    while (this.#kept.length - this.#start > entriesMax || this.#bytes > bytesMax) {
-      dropped = this.#kept[this.#start]
-      if (dropped === undefined) break
-      this.#drop(dropped)
+    while (this.#count > entriesMax || this.#size > bytesMax) {
+      const packed = this.#packed.dropOldest()
+      if (packed !== undefined) {
+        this.#keptFrom = packed
+        continue
+      }
+      const oldest = this.#kept[this.#start]
+      if (oldest === undefined) break
+      this.#drop(oldest)
+      // Only the last one's mark is needed, but more than one is hardly ever dropped.
+      this.#keptFrom = this.markOf(oldest)
     }
-    if (dropped !== undefined) this.#keptFrom = this.markOf(dropped)
     this.#compact()
   }
 
   /** Forgets entries up to a position that every store has; they will not be asked for again. */
   forget(upTo: Position): void {
+    const packed = this.#packed.forget(upTo)
+    if (packed !== undefined) this.#keptFrom = packed
+    if (this.#packed.entries > 0) return
     let dropped: TailEntry | undefined
     for (;;) {
       const entry = this.#kept[this.#start]

@@ -56,6 +56,11 @@ export class EntryWriter {
     return this.#view.buffer as ArrayBuffer
   }
 
+  /** Begins again at the start of the buffer; what was written is overwritten. */
+  rewind(): void {
+    this.#at = 0
+  }
+
   write(entry: Entry): void {
     this.#ensure(FIXED_BYTES_MAX + NAME_BYTES_MAX)
     const start = this.#at
