@@ -42,6 +42,8 @@ export interface DeclaredColumn {
   readonly nullable: boolean
   readonly defaulted: boolean
   readonly generated: boolean
+  /** NULL would become the next number. */
+  readonly numbered: boolean
   /** Digits after the point, or of a fraction of a second. */
   readonly scale: number
 }

@@ -72,7 +72,7 @@ const EXACT = {
 } as const
 
 const SQL_MODE =
-  'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
+  'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'
 /** A connection that waits for work keeps its session this long, whatever the server's default is. */
 const IDLE_SECONDS = 86_400
 
@@ -180,6 +180,8 @@ export class MysqlConnection {
       innodb_lock_wait_timeout = ${lockSeconds}, lock_wait_timeout = ${lockSeconds}, wait_timeout = ${IDLE_SECONDS},
       foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, sql_notes = 1, completion_type = 'NO_CHAIN',
       sql_select_limit = 18446744073709551615`)
+    // Long statements end at our deadline, and not before.
+    if (this.#server.dialect.name === 'mariadb') await this.run('SET SESSION max_statement_time = 0')
     await this.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE')
     await this.run(`SET NAMES utf8mb4 COLLATE utf8mb4_bin`)
   }

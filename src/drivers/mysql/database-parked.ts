@@ -11,10 +11,10 @@ import type { LandRow, ParkRow, ParkedItem } from '../../ports/database.ts'
 import type { Bound } from './client.ts'
 import { bufferOf } from './column-kind.ts'
 import type { MysqlConnection, Row } from './connection.ts'
-import { deleteSql, insertNewSql } from './row-sql.ts'
+import { deleteOlderSql, insertNewSql, keysBound, versionsSql } from './row-sql.ts'
 import type { RowShape } from './row-sql.ts'
 import { textOf } from './row-table.ts'
-import { chunksOf } from './statement-sizes.ts'
+import { chunksOf, filledUp } from './statement-sizes.ts'
 
 export interface ParkedBounds {
   readonly parkedMax: number
@@ -29,6 +29,7 @@ export interface Parked {
 const SHAPE: RowShape = {
   name: 'spillway_parked',
   key: ['`collection`', '`record_key`'],
+  fixed: 1,
   keyMarks: ['?', '?'],
   rest: ['`partition`', '`frame`', '`cause`', '`attempts`', '`at`', '`bytes`', '`value`'],
   version: '`spillway_version`',
@@ -37,17 +38,25 @@ const COLUMNS = [...SHAPE.key, SHAPE.version, ...SHAPE.rest]
 const ITEM = COLUMNS.slice(0, -1).join(', ')
 /** A database's message is text of others: it is cut where it would grow. */
 const CAUSE_MAX = 1_000
-const CLEARED_PER_STATEMENT = 250
+const KEYS_PER_STATEMENT = 1_024
 const STATEMENT_BYTES_MAX = 2 ** 20
 const KEY = '`collection` = ? AND `record_key` = ?'
 
 /** Newer writes of these keys came: how many parked ones they overtook. */
 export async function clearParked(connection: MysqlConnection, rows: readonly LandRow[]): Promise<number> {
   let cleared = 0
-  const bounds = { placeholders: 3, bytesMax: STATEMENT_BYTES_MAX, rowsMax: CLEARED_PER_STATEMENT }
-  for (const some of chunksOf(rows, (row) => row.key.length * 3, bounds)) {
-    const values = some.flatMap((row) => [row.collection, row.key, row.version])
-    cleared += (await connection.write(deleteSql(SHAPE, some.length), values)).affected
+  for (const [collection, all] of Map.groupBy(rows, (row) => row.collection)) {
+    for (let at = 0; at < all.length; at += KEYS_PER_STATEMENT) {
+      const some = all.slice(at, at + KEYS_PER_STATEMENT)
+      const keys = filledUp(some).map((row) => [collection, row.key])
+      const found = await connection.rows(versionsSql(SHAPE, keys.length), keysBound(SHAPE, keys))
+      const versions = new Map(found.map((row) => [textOf(row[1]), Number(row[2])]))
+      // Few are parked, whatever lands.
+      for (const { key, version } of some) {
+        if ((versions.get(key) ?? version) >= version) continue
+        cleared += (await connection.write(deleteOlderSql(SHAPE), [collection, key, version])).affected
+      }
+    }
   }
   return cleared
 }

@@ -17,7 +17,7 @@ import { HELD_ABSENT } from '../../ports/front.ts'
 import type { Bound, Cell } from './client.ts'
 import type { MysqlConnection, Row } from './connection.ts'
 import { parkedOf } from './database-parked.ts'
-import { afterKey, afterKeyValues, anyKey } from './row-sql.ts'
+import { afterKey, afterKeyValues, anyKey, keysBound } from './row-sql.ts'
 import { MappedRows, textOf } from './row-table.ts'
 import type { RowTable } from './row-table.ts'
 import { filledUp } from './statement-sizes.ts'
@@ -96,7 +96,8 @@ function statementOf(partition: number, asked: readonly Asked[]): { sql: string;
       `SELECT ${-index - 1}, \`spillway_version\`, \`record_key\`, \`value\`${nulls(width)} FROM spillway_parked
        WHERE \`collection\` = ? AND \`record_key\` IN (${filled.map(() => '?').join(', ')})`,
     )
-    values.push(...filled.flatMap((key) => table.bindKey(key)), table.collection, ...filled)
+    const bound = filled.map((key) => table.bindKey(key))
+    values.push(...keysBound(shape, bound), table.collection, ...filled)
   }
   return { sql: branches.join('\nUNION ALL '), values }
 }

@@ -27,7 +27,7 @@ import { retry } from './database-retry.ts'
 import { placesOf } from './inspect.ts'
 import { MappedRows, SharedRows } from './row-table.ts'
 import type { RowTable } from './row-table.ts'
-import { committed } from './transaction.ts'
+import { committed, inSnapshot } from './transaction.ts'
 
 export interface MysqlDatabaseOptions {
   /** `mysql://user:password@host:port/database`; or a pool. */
@@ -163,11 +163,13 @@ class MysqlDatabase implements Database {
     list: ({ collection, after, limit }) =>
       this.#reading((connection) => listParked(connection, collection, after, limit)),
     get: (ref) =>
-      this.#reading(async (connection) => {
-        const item = await parkedItem(connection, ref)
-        if (item === undefined) return undefined
-        return { ...item, table: await readTable(connection, this.#tableOf(ref.collection), ref.key) }
-      }),
+      this.#reading((connection) =>
+        inSnapshot(connection, async () => {
+          const item = await parkedItem(connection, ref)
+          if (item === undefined) return undefined
+          return { ...item, table: await readTable(connection, this.#tableOf(ref.collection), ref.key) }
+        }),
+      ),
     retry: (partition, rows) =>
       this.#lands
         .use((connection) => retry(connection, partition, rows, this.#tableOf))

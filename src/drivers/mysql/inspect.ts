@@ -143,6 +143,7 @@ function declaredOf(row: readonly Cell[]): DeclaredColumn {
     nullable: text(row[5]) === 'YES',
     defaulted: (row[6] !== null && fallback !== 'NULL') || extra.includes('auto_increment'),
     generated: text(row[8]) !== '',
+    numbered: extra.includes('auto_increment'),
     scale: Number(row[9] ?? row[10] ?? 0),
   }
 }
@@ -211,6 +212,11 @@ function inspectColumn(
     report(
       `column ${name} is TIMESTAMP NOT NULL, which may turn a missing value into the present time`,
       'make it DATETIME(6), or nullable',
+    )
+  if (declared.numbered && !column.isKey)
+    report(
+      `column ${name} is AUTO_INCREMENT, which would make up a number where the value has none`,
+      'map the field to another column, or drop AUTO_INCREMENT',
     )
   if (!column.isKey) return
   const kind = kindOf(declared)

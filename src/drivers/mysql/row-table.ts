@@ -26,7 +26,7 @@ export interface RowTable {
   readonly shape: RowShape
   /** Quoted name and columns of the history; undefined without one. */
   readonly history: { readonly name: string; readonly columns: readonly string[] } | undefined
-  /** UPDATE, then INSERT: a UNIQUE index besides the key must not let a row overwrite another one's. */
+  /** UPDATE or INSERT, one by one: a UNIQUE index besides the key must not let a row overwrite another one's. */
   readonly rowByRow: boolean
   /** Columns after the version that a read selects, quoted. */
   readonly selected: readonly string[]
@@ -48,6 +48,7 @@ export interface RowTable {
 const SHARED_SHAPE: RowShape = {
   name: 'spillway_records',
   key: ['`collection`', '`record_key`'],
+  fixed: 1,
   keyMarks: ['?', '?'],
   rest: ['`spillway_check`', '`value`'],
   version: '`spillway_version`',
@@ -154,6 +155,7 @@ export class MappedRows implements RowTable {
     this.shape = {
       name: quoted(table.name),
       key: columns.slice(0, table.keyCount),
+      fixed: 0,
       // A string that is compared with an integer column would be compared as a double.
       keyMarks: table.columns
         .slice(0, table.keyCount)

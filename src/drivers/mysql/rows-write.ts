@@ -17,13 +17,14 @@ import {
   deleteSql,
   insertNewSql,
   insertSql,
+  keysBound,
   updateSql,
   upsertSql,
   versionsSql,
   writtenColumns,
 } from './row-sql.ts'
 import type { RowTable } from './row-table.ts'
-import { chunksOf } from './statement-sizes.ts'
+import { chunksOf, filledUp } from './statement-sizes.ts'
 
 /** What is to happen to rows; all rows of a step have values, or none has (`delete`). */
 export type Verb = 'upsert' | 'delete' | 'history'
@@ -38,8 +39,6 @@ export interface Step {
 const STATEMENT_BYTES_MAX = 8 * 2 ** 20
 /** Of a packet, for what is not values. */
 const PACKET_MARGIN_BYTES = 64 * 2 ** 10
-/** Conditions with OR: the optimizer looks at each. */
-const KEYS_PER_CONDITION = 250
 const BYTES_PER_PARAMETER = 16
 
 /** Rows of a step, cut into statements. */
@@ -52,7 +51,6 @@ export function statementsOf(
   return chunksOf(rows, (row) => bytesOf(row) + placeholders * BYTES_PER_PARAMETER, {
     placeholders,
     bytesMax: Math.min(STATEMENT_BYTES_MAX, connection.server.packetBytesMax - PACKET_MARGIN_BYTES),
-    ...(verb === 'delete' ? { rowsMax: KEYS_PER_CONDITION } : {}),
   })
 }
 
@@ -94,15 +92,23 @@ async function upsert(
   return unchanged === 0 ? [] : newerOf(connection, table, rows)
 }
 
+/**
+ * Versions first: rows have a guard each, and a condition with one for each takes longer than two statements. They
+ * are read without a lock, which would also lock the gaps where keys are absent; of this partition nobody else
+ * writes while its position row is locked.
+ */
 async function remove(
   connection: MysqlConnection,
   table: RowTable,
   rows: readonly LandRow[],
 ): Promise<readonly LandRow[]> {
-  const values = rows.flatMap((row) => [...table.bindKey(row.key), row.version])
-  const sql = textOf(table, 'delete', rows.length, () => deleteSql(table.shape, rows.length))
-  const { affected } = await write(connection, sql, values)
-  return affected === rows.length ? [] : newerOf(connection, table, rows)
+  const versions = await versionsOf(connection, table, rows, '')
+  const older = rows.filter((row) => (versions.get(row.key) ?? row.version) < row.version)
+  if (older.length > 0) {
+    const keys = filledUp(older).map((row) => table.bindKey(row.key))
+    await write(connection, deleteSql(table.shape, keys.length), keysBound(table.shape, keys))
+  }
+  return rows.filter((row) => (versions.get(row.key) ?? 0) > row.version)
 }
 
 async function keep(connection: MysqlConnection, table: RowTable, rows: readonly LandRow[]): Promise<void> {
@@ -118,24 +124,26 @@ async function keep(connection: MysqlConnection, table: RowTable, rows: readonly
   )
 }
 
-/** UPDATE, then INSERT: what violates another UNIQUE index is an error and overwrites nothing. */
+/**
+ * UPDATE or INSERT: what violates another UNIQUE index is an error and overwrites nothing. Which of the two is read
+ * first, because an UPDATE that finds no row would lock the gap in which other landers insert.
+ */
 async function writeOne(
   connection: MysqlConnection,
   table: RowTable,
   row: LandRow,
 ): Promise<readonly LandRow[]> {
+  const { shape } = table
   const bound = table.bindRow(row, row.value as Value)
-  const key = bound.slice(0, table.shape.key.length)
-  const rest = bound.slice(table.shape.key.length)
-  const updated = await write(connection, updateSql(table.shape), [...rest, ...key, row.version])
-  if (updated.affected > 0) return []
-  const versions = await versionsOf(connection, table, [row])
-  const there = versions.get(row.key)
+  const there = (await versionsOf(connection, table, [row], '')).get(row.key)
   if (there === undefined) {
-    await write(connection, insertSql(table.shape.name, writtenColumns(table.shape), 1), bound)
+    await write(connection, insertSql(shape.name, writtenColumns(shape), 1), bound)
     return []
   }
-  return there > row.version ? [row] : []
+  const key = bound.slice(0, shape.key.length)
+  const rest = bound.slice(shape.key.length)
+  const { affected } = await write(connection, updateSql(shape), [...rest, ...key, row.version])
+  return affected > 0 || there === row.version ? [] : [row]
 }
 
 async function newerOf(
@@ -143,23 +151,21 @@ async function newerOf(
   table: RowTable,
   rows: readonly LandRow[],
 ): Promise<readonly LandRow[]> {
-  const newer: LandRow[] = []
-  for (let at = 0; at < rows.length; at += KEYS_PER_CONDITION) {
-    const some = rows.slice(at, at + KEYS_PER_CONDITION)
-    const versions = await versionsOf(connection, table, some)
-    newer.push(...some.filter((row) => (versions.get(row.key) ?? 0) > row.version))
-  }
-  return newer
+  const versions = await versionsOf(connection, table, rows, ' FOR UPDATE')
+  return rows.filter((row) => (versions.get(row.key) ?? 0) > row.version)
 }
 
 async function versionsOf(
   connection: MysqlConnection,
   table: RowTable,
   rows: readonly LandRow[],
+  /** With it rows as they are now, whatever this transaction has read before. */
+  lock: '' | ' FOR UPDATE',
 ): Promise<ReadonlyMap<string, number>> {
+  const filled = filledUp(rows).map((row) => table.bindKey(row.key))
   const found = await connection.rows(
-    versionsSql(table.shape, rows.length),
-    rows.flatMap((row) => table.bindKey(row.key)),
+    versionsSql(table.shape, filled.length) + lock,
+    keysBound(table.shape, filled),
   )
   const width = table.shape.key.length
   return new Map(found.map((row) => [table.keyOf(row.slice(0, width)), Number(row[width])]))

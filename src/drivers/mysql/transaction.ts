@@ -22,6 +22,16 @@ export async function committed<T>(connection: MysqlConnection, work: () => Prom
   return ending.value
 }
 
+/** Several reads of one state, on a connection that otherwise begins no transactions. */
+export async function inSnapshot<T>(connection: MysqlConnection, read: () => Promise<T>): Promise<T> {
+  await connection.run('START TRANSACTION WITH CONSISTENT SNAPSHOT')
+  try {
+    return await read()
+  } finally {
+    await rollBack(connection)
+  }
+}
+
 async function commit(connection: MysqlConnection): Promise<void> {
   try {
     await connection.run('COMMIT')

@@ -127,6 +127,11 @@ describe('refused by name, with the fix', () => {
       /"name" is generated/,
     ],
     [
+      'a field that numbers itself',
+      `CREATE TABLE person (${KEY}, name INT AUTO_INCREMENT, ${VERSION}, KEY (name))`,
+      /"name" is AUTO_INCREMENT/,
+    ],
+    [
       'a TIMESTAMP that turns nothing into now',
       `CREATE TABLE person (${KEY}, name TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, ${VERSION})`,
       /TIMESTAMP NOT NULL.*DATETIME\(6\)/,

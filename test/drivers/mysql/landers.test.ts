@@ -4,6 +4,7 @@ import { openMysqlDatabase } from '../../../src/drivers/mysql/database.ts'
 import { systemClock } from '../../../src/kit/clock.ts'
 import { isSpillwayError } from '../../../src/errors.ts'
 import { position } from '../../../src/model/position.ts'
+import { compileTable } from '../../../src/model/table.ts'
 import type { Database, LandRow } from '../../../src/ports/database.ts'
 import { privateMariadb } from '../../servers/private-servers.ts'
 import { batchOf, markAt, row } from './landings.ts'
@@ -95,6 +96,33 @@ test(
       'SELECT record_key AS name, spillway_version AS version FROM spillway_records',
     )
     expect(new Map(rows.map((one) => [String(one['name']), Number(one['version'])]))).toEqual(expected)
+  },
+)
+
+test(
+  'neighbours that land row by row insert side by side without a deadlock',
+  { timeout: 60_000 },
+  async () => {
+    await opened.other(
+      `CREATE TABLE person (id VARBINARY(99) PRIMARY KEY, n INT UNIQUE, spillway_version BIGINT NOT NULL DEFAULT 1)`,
+    )
+    const columns = { n: 'n' }
+    const table = { name: 'person', key: '{id}', columns, landing: 'row-by-row' as const }
+    const spec = compileTable('people', { table })
+    await Promise.all(databases.map((one) => one.prepare([spec], PARTITIONS)))
+    await Promise.all(
+      databases.map(async (database, partition) => {
+        for (let from = 0; from < 200; from += ROWS) {
+          const rows = Array.from({ length: ROWS }, (_, index) => {
+            const at = from + index + 1
+            const n = at * PARTITIONS + partition
+            return { ...row('people', `k${String(n).padStart(5, '0')}`, { n }), version: position(1, at) }
+          })
+          expect(await database.land(batchOf(partition, from, rows))).toMatchObject({ kind: 'landed' })
+        }
+      }),
+    )
+    expect(await opened.other('SELECT COUNT(*) AS n FROM person')).toEqual([{ n: 200 * LANDERS }])
   },
 )
 

@@ -229,6 +229,18 @@ describe('a table that the user has', () => {
     ])
   })
 
+  test('a key of 0 is a key, also where the column numbers new rows by itself', async () => {
+    const columns = { name: 'name', id: { column: 'id', as: 'int64' as const } }
+    const spec = compileTable('people', { table: { name: 'person', key: '{id}', columns } })
+    await opened.other(
+      `CREATE TABLE person (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(9), ${VERSION})`,
+    )
+    landings = await Landings.begin(opened.database, [spec])
+    await landings.land([row('people', '0', { name: 'zero', id: '0' }), row('people', '7', { id: '7' })])
+    expect(await landings.read('people', '0')).toEqual({ name: 'zero', id: '0' })
+    expect(await opened.other('SELECT id FROM person ORDER BY id')).toEqual([{ id: 0 }, { id: 7 }])
+  })
+
   test('one bad row among a thousand is found, and so are eight hundred', async () => {
     const spec = compileTable('people', { table: { name: 'person', key: '{id}', columns: { name: 'name' } } })
     await opened.other(`CREATE TABLE person (id ${KEY} PRIMARY KEY, name VARCHAR(9), ${VERSION})`)
