@@ -1,6 +1,7 @@
 /** The public API of Spillway. */
-export { ddl, open } from './open.ts'
-export type { DdlPlan } from './stores.ts'
+export { ddl, inspect, open } from './open.ts'
+export type { DdlPlan, ServerReport } from './stores.ts'
+export type { Finding } from './kit/finding.ts'
 export { collection } from './options/collection.ts'
 export type { Collection, CollectionOptions } from './options/collection.ts'
 export type { Logger, TierOptions } from './options/tier-options.ts'

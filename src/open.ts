@@ -20,8 +20,8 @@ import { systemRandom } from './kit/random.ts'
 import { profileOf } from './options/profile.ts'
 import { checkTierOptions } from './options/tier-options.ts'
 import type { Logger, TierOptions } from './options/tier-options.ts'
-import { PARTITIONS, closeStores, ddlOf, journalPlace, openStores } from './stores.ts'
-import type { DdlPlan } from './stores.ts'
+import { PARTITIONS, closeStores, ddlOf, inspectStores, journalPlace, openStores } from './stores.ts'
+import type { DdlPlan, ServerReport } from './stores.ts'
 
 /**
  * Opens a tier. Missing files and tables are made. Rejects with `invalid` (options, tables), `unavailable` (a store
@@ -73,6 +73,19 @@ export async function ddl(
     options,
     compile(options).map((one) => one.table),
     apply,
+  )
+}
+
+/**
+ * What the servers that the options name say of themselves: settings on which the promise rests, tables. Changes
+ * nothing. Rejects with `unavailable` where one does not answer.
+ */
+export async function inspect(options: TierOptions): Promise<ServerReport> {
+  checkTierOptions(options)
+  return inspectStores(
+    profileOf(options, options.waitReplicas),
+    options,
+    compile(options).map((one) => one.table),
   )
 }
 

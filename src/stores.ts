@@ -9,6 +9,8 @@ import { openSqliteDatabase } from './drivers/sqlite/database.ts'
 import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
 import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { systemClock } from './kit/clock.ts'
+import { bad, ok } from './kit/finding.ts'
+import type { Finding } from './kit/finding.ts'
 import { redactUrl } from './options/store-url.ts'
 import type { MysqlPool } from './drivers/mysql/client.ts'
 import type { RedisClient } from './drivers/redis/connection.ts'
@@ -23,6 +25,8 @@ import type { Journal } from './ports/journal.ts'
 
 export const PARTITIONS = 16
 const FRONT_BYTES_MAX = 256 * 2 ** 20
+/** Whoever has this table has a tier. */
+const POSITION_TABLE = 'spillway_position'
 
 export type OpenStores =
   | {
@@ -86,6 +90,7 @@ function redisOptions({ front }: Profile, options: TierOptions): RedisFrontOptio
     ...(options.clients?.redis === undefined
       ? { url: front.url }
       : { client: options.clients.redis as RedisClient }),
+    ...(options.openTimeoutMs === undefined ? {} : { connectTimeoutMs: Math.max(1, options.openTimeoutMs) }),
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
     ...(options.frontBytesMax === undefined ? {} : { bytesMax: options.frontBytesMax }),
   }
@@ -142,6 +147,52 @@ export async function ddlOf(
   } finally {
     await journal?.close()
   }
+}
+
+/** What servers say of themselves, for `doctor`. */
+export interface ServerReport {
+  readonly findings: readonly Finding[]
+  /** Whether the database holds a tier already; opening it would begin one otherwise. */
+  readonly begun: boolean
+}
+
+/** Settings of the servers that a profile names, and their tables. Changes nothing. */
+export async function inspectStores(
+  profile: Profile,
+  options: TierOptions,
+  tables: readonly TableSpec[],
+): Promise<ServerReport> {
+  const findings: Finding[] = []
+  if (profile.front.scheme === 'redis') {
+    const { inspectRedis } = await import('./drivers/redis/server-findings.ts')
+    findings.push(
+      ...(await inspectRedis(
+        { ...redisOptions(profile, options), waitReplicas: options.waitReplicas ?? 0 },
+        profile.journal.scheme === 'same',
+      )),
+    )
+  }
+  if (profile.database.scheme === 'sqlite') return { findings, begun: existsSync(profile.database.path) }
+  const { inspectMysqlServer } = await import('./drivers/mysql/server-findings.ts')
+  findings.push(...(await inspectMysqlServer(profile.database.url)))
+  const { mysqlDdl } = await import('./drivers/mysql/ddl-plan.ts')
+  const { statements, problems } = await mysqlDdl(profile.database.url, tables, false)
+  const begun = !statements.some((statement) => statement.includes(POSITION_TABLE))
+  for (const problem of problems)
+    findings.push(bad('tables', problem, 'Mend what it names; spillway ddl prints the rest.'))
+  if (begun && statements.length > 0)
+    findings.push(
+      bad(
+        'tables',
+        `${statements.length} statements are missing`,
+        'spillway ddl prints them, spillway ddl --apply executes them.',
+      ),
+    )
+  else
+    findings.push(
+      ok('tables', begun ? 'the database has what the collections need' : 'there are none here yet'),
+    )
+  return { findings, begun }
 }
 
 /** Where acknowledged writes are until they have landed, for people. */

@@ -287,12 +287,7 @@ export class Engine {
     this.shape.front.unreserve(WRITE_OVERHEAD_BYTES)
     const now = clock.monotonic()
     if (now - this.#readyAt < settings.confirmMs) return
-    // A marker is a real append: nothing less shows that a write would be durable.
-    await withDeadline(
-      clock,
-      settings.waitMs,
-      this.shape.writes.control(0, (id) => ({ kind: 'marker', id })),
-    )
+    await withDeadline(clock, settings.waitMs, asked(this.shape.probe()))
     this.#readyAt = clock.monotonic()
   }
 

@@ -189,6 +189,8 @@ export class Lander implements Loop {
         )
       if (result.kind === 'moved') {
         this.#turn.moved(fold.mark, result.mark)
+        // Another process was first: that is how they share the work, and nothing to tell.
+        if (!this.#turn.mine) return void (this.#fold = undefined)
         return this.#reload()
       }
       return this.#stand(result.bound, signal)
@@ -209,7 +211,7 @@ export class Lander implements Loop {
   /** Leaves the machine to a spike of writes for a while; whoever waits for landing ends the pause. */
   async #yield(signal: AbortSignal): Promise<void> {
     const load = this.#options.load()
-    const { clock } = this.#options.context
+    const { clock, settings } = this.#options.context
     const { landed } = this.#options
     const { end, at, tookMs } = this.#last
     const now = clock.monotonic()
@@ -217,6 +219,8 @@ export class Lander implements Loop {
     const pressure = {
       arrived: load.end - end,
       sinceMs: now - at,
+      waiting: load.end - landed.position,
+      rowsMax: settings.landRowsMax,
       batchMs: tookMs,
       filled,
       lagMs,

@@ -88,6 +88,10 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     })
   }
 
+  get partition(): number {
+    return this.#options.partition
+  }
+
   get identity(): string {
     return this.#seen?.identity ?? ''
   }

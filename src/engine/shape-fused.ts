@@ -97,6 +97,13 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     get generation() {
       return Math.max(...partitions.map((one) => one.generation))
     },
+    // An empty batch is judged like a full one (identity, generation, memory, replicas), and leaves nothing behind
+    // that would have to land.
+    probe: async () => {
+      const [one] = partitions as [FusedPartitionRuntime]
+      const { kind } = await fused.write(one.partition, one.identity, one.generation, [])
+      if (kind === 'fenced') await recover()
+    },
     start: () => {
       follow.start()
       if (lands) for (const one of partitions) one.lander.start()

@@ -89,6 +89,10 @@ export async function openSeparateShape(options: SeparateShapeOptions): Promise<
     get generation() {
       return partitions.reduce((max, one) => Math.max(max, generationOf(one.end)), recovered.generation)
     },
+    // A marker is a real append: nothing less shows that a write would be durable.
+    probe: async () => {
+      await writes.control(0, (id) => ({ kind: 'marker', id }))
+    },
     start: () => {
       for (const partition of partitions) partition.start()
     },

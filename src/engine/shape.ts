@@ -36,6 +36,8 @@ export interface Shape {
   readonly judged: boolean
   /** The generation that this process speaks for. */
   readonly generation: number
+  /** Resolves when a write would be taken now; rejects with the reason. Really asks the store. */
+  probe(): Promise<void>
   /** Starts the loops; landing only where this process lands. */
   start(): void
   /** Ends the loops; nothing of them runs afterwards. */

@@ -229,7 +229,7 @@ export interface Tier extends AsyncDisposable {
   readonly parked: Parked
   /** From memory, after asking `ready`: up to 5 s where the journal does not answer. */
   status(): Promise<Status>
-  /** Rejects with the reason when a write would not be taken right now; really asks the stores, by a marker in the journal at most once a second. */
+  /** Rejects with the reason when a write would not be taken right now; really asks the journal, at most once a second. */
   ready(): Promise<void>
   /** Proves ledger and stores against each other at a fixed position; reads every row. */
   verify(options?: {

@@ -27,15 +27,8 @@ function examineRuntime(): Finding[] {
   ]
 }
 
-/** Opens both stores as a server would, without landing: identity, positions and tables are compared by that. */
-async function examineTogether(
-  invocation: Invocation,
-  options: TierOptions,
-  files: readonly string[],
-): Promise<Finding[]> {
-  // Opening would make them: doctor changes nothing.
-  if (files.length > 0 && !files.some((file) => existsSync(file)))
-    return [ok('stores', 'there are none here yet')]
+/** Opens the stores as a server would, without landing: identity, positions and tables are compared by that. */
+async function examineTogether(invocation: Invocation, options: TierOptions): Promise<Finding[]> {
   try {
     await using tier = await openTier(invocation, { ...options, role: 'api' })
     const status = await tier.status()
@@ -81,9 +74,9 @@ async function examineTogether(
 
 export const doctor: Verb = {
   name: 'doctor',
-  summary: 'Examine runtime, disk and stores; each finding with its fix.',
+  summary: 'Examine runtime, disk, servers and stores; each finding with its fix.',
   description:
-    'Examine runtime, disk and stores. Opens the stores itself: stop the server first (a folder in use is refused with the pid of its owner, exit 5). Exit 1 if anything is bad.',
+    'Examine runtime, disk, servers and stores. Opens the stores itself, without landing: stop the server of a data folder first (a folder in use is refused with the pid of its owner, exit 5). Exit 1 if anything is bad, 7 if a server does not answer.',
   options: STORE_OPTIONS,
   run: async (invocation) => {
     const { terminal, flags } = invocation
@@ -97,14 +90,15 @@ export const doctor: Verb = {
       const file = SQLITE.exec(url)?.[1]
       return file === undefined ? [] : [{ role, file }]
     })
+    const { inspect } = await import('../../index.ts')
+    const servers = await inspect(tier)
+    // Opening would make what is not there: doctor changes nothing.
+    const begun = servers.begun || files.some(({ file }) => existsSync(file))
     const findings = [
       ...examineRuntime(),
       ...examineDisk(files.map(({ file }) => file)),
-      ...(await examineTogether(
-        invocation,
-        tier,
-        files.map(({ file }) => file),
-      )),
+      ...servers.findings,
+      ...(begun ? await examineTogether(invocation, tier) : [ok('stores', 'there are none here yet')]),
       ...files.flatMap(({ role, file }) => examineSqliteFile(role, file)),
     ]
     const healthy = findings.every((finding) => finding.state !== 'bad')
