@@ -1,5 +1,10 @@
 /**
- * `npm run chaos -- --rounds N --seed S [--fault NAME] [--profile NAME] [--short] [--pause MS]`
+ * `npm run chaos -- --rounds N --seed S [--fault NAME] [--profile NAME] [--pause MS] [--list]`
+ *
+ * --rounds   of each fault on each profile, each with a seed of its own; default 1
+ * --fault, --profile   only these; may be given several times
+ * --pause    how long a process is paused; default 12000, a minute is 60000
+ * --list     prints the faults, and what each profile promises
  *
  * Real servers and processes, real faults, under load; the verdict comes from client histories and SQL alone. Prints
  * a line for each round and the table fault × profile. Exit code 1 if a round breaks its promise, or if no round of
@@ -8,15 +13,14 @@
 import { parseArgs } from 'node:util'
 import { endAll } from '../test/scenarios/served.ts'
 import { FAULTS } from './chaos/faults.ts'
+import type { Fault } from './chaos/fault.ts'
 import { PROFILES } from './chaos/profiles.ts'
 import type { ProfileName } from './chaos/profiles.ts'
-import { runRound } from './chaos/round.ts'
+import { runUntilItCounts } from './chaos/round.ts'
 import type { RoundResult } from './chaos/round.ts'
 import { cellOf, lineOf, tableOf } from './chaos/table.ts'
 
 const BREACHES_SHOWN = 6
-/** A round that does not count is repeated so often, at most. */
-const TRIES_MAX = 3
 
 const { values } = parseArgs({
   options: {
@@ -55,23 +59,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const seed = Number(values.seed)
 const results: RoundResult[] = []
 
-async function runCell(fault: (typeof FAULTS)[number], profile: ProfileName, round: number): Promise<void> {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
-    const options = { fault, profile, seed: seed + round, round: attempt, pauseMs: Number(values.pause) }
-    const result = await runRound(options)
-    console.log(lineOf(result))
-    for (const breach of result.breaches.slice(0, BREACHES_SHOWN)) console.log(`    ${breach}`)
-    if (result.kept !== undefined) {
-      console.log(`    history and logs: ${result.kept}`)
-      console.log(
-        `    again: npm run chaos -- --fault '${fault.name}' --profile ${profile} --seed ${seed + round}`,
-      )
-    }
-    if (result.counts || result.breaches.length > 0 || attempt === TRIES_MAX - 1) {
-      results.push(result)
-      return
-    }
-  }
+function tell(result: RoundResult, again: string): void {
+  console.log(lineOf(result))
+  for (const breach of result.breaches.slice(0, BREACHES_SHOWN)) console.log(`    ${breach}`)
+  if (result.kept === undefined) return
+  console.log(`    history and logs: ${result.kept}`)
+  console.log(`    again: npm run chaos -- ${again}`)
+}
+
+async function runCell(fault: Fault, profile: ProfileName, seed: number): Promise<void> {
+  const again = `--fault '${fault.name}' --profile ${profile} --seed ${seed}`
+  const options = { fault, profile, seed, pauseMs: Number(values.pause) }
+  results.push(await runUntilItCounts(options, (result) => tell(result, again)))
 }
 
 for (let round = 0; round < Number(values.rounds); round += 1) {
@@ -80,7 +79,7 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
     for (const profile of PROFILES) {
       if (fault.promised[profile] === undefined) continue
       if (values.profile.length > 0 && !values.profile.includes(profile)) continue
-      await runCell(fault, profile, round)
+      await runCell(fault, profile, seed + round)
     }
   }
 }

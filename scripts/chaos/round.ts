@@ -29,6 +29,7 @@ const WAIT_MS_MAX = 30_000
 const HOLD_MS_MAX = 3_000
 const POLL_MS = 25
 const BREACHES_SHOWN = 12
+const TRIES_MAX = 3
 
 export interface RoundOptions {
   readonly fault: Fault
@@ -63,6 +64,18 @@ export interface RoundResult {
   readonly nodes: string
   /** Where history and logs of a failed round are. */
   readonly kept: string | undefined
+}
+
+/** Runs the round again, by other dice, where nothing was un-landed or in flight at the fault; so often at most. */
+export async function runUntilItCounts(
+  options: Omit<RoundOptions, 'round'>,
+  each: (result: RoundResult) => void = () => undefined,
+): Promise<RoundResult> {
+  for (let round = 0; ; round += 1) {
+    const result = await runRound({ ...options, round })
+    each(result)
+    if (result.counts || result.breaches.length > 0 || round === TRIES_MAX - 1) return result
+  }
 }
 
 export async function runRound(options: RoundOptions): Promise<RoundResult> {
