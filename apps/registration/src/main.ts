@@ -4,8 +4,10 @@ import { UsageError, commandLine, usage } from './cli/options.ts'
 import type { CommandLine } from './cli/options.ts'
 import { tell } from './cli/output.ts'
 import { checkVerb } from './cli/verb-check.ts'
+import { eveningVerb } from './cli/verb-evening.ts'
 import { generateVerb, sessionsVerb } from './cli/verb-generate.ts'
 import { importVerb } from './cli/verb-import.ts'
+import { loadVerb } from './cli/verb-load.ts'
 import { serveVerb } from './cli/verb-serve.ts'
 import { closeVerb, exportVerb, resetPasswordVerb, windowVerb } from './cli/verb-staff.ts'
 import { Problem } from './problem.ts'
@@ -23,6 +25,8 @@ const VERBS: Readonly<
   export: ['all forms as CSV with a proof, once closed', exportVerb],
   'reset-password': ['--login ID [--as ROLE]: prints a one-time code', resetPasswordVerb],
   generate: ['CSV files of made-up people', generateVerb],
+  load: ['the mix of a deadline evening, with rates, percentiles and a proof', loadVerb],
+  evening: ['the last hour in two minutes: spike, kills, close, export, proof', eveningVerb],
   sessions: ['session tokens of made-up people, for load', sessionsVerb],
 }
 

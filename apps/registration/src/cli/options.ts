@@ -30,6 +30,15 @@ const OPTIONS = {
   as: ['candidate|teacher|staff', 'reset-password: default candidate'],
   count: ['COUNT', 'sessions: how many; default 1000'],
   hours: ['HOURS', 'sessions: how long they last; default 2'],
+  seconds: ['SECONDS', 'load, evening: how long; default 20 and 120'],
+  connections: ['COUNT', 'load, evening: connections, each with one request out; default 64'],
+  seed: ['NUMBER', 'load, evening: another one asks for other things; default 1'],
+  pace: ['COUNT', 'evening: asks a second when it is busy and not at its height; default 1500'],
+  servers: ['', 'evening: on a Redis and a MariaDB of its own (npm run services), with two servers'],
+  'runtime-path': [
+    'FILE',
+    'load, evening: the program that runs the server, such as a Bun; default this one',
+  ],
   json: ['', 'results as JSON on stdout'],
   help: ['', 'this text'],
 } as const
@@ -77,8 +86,9 @@ export interface Places {
   readonly isEmbedded: boolean
 }
 
-export function placesOf(line: CommandLine): Places {
-  const folder = resolve(line.text('data') ?? join('.cache', 'registration'))
+/** `usual`: the data folder where none is named. */
+export function placesOf(line: CommandLine, usual?: string): Places {
+  const folder = resolve(line.text('data') ?? usual ?? join('.cache', 'registration'))
   const front = line.text('front') ?? 'memory:'
   const journal = line.text('journal') ?? `sqlite:${join(folder, 'journal.db')}`
   const database = line.text('database') ?? `sqlite:${join(folder, 'app.db')}`

@@ -3,27 +3,20 @@
  * something to look at after one command.
  */
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { instantOf } from '../clock.ts'
-import { generateFiles } from '../generate/files.ts'
 import { candidateId, generatedCode, teacherLogin } from '../generate/people.ts'
 import { makeApp } from '../server/app.ts'
 import { listen } from '../server/listen.ts'
 import { StaticFiles } from '../server/static-files.ts'
+import { fill, firstStaff } from './first-data.ts'
 import { placesOf } from './options.ts'
 import type { CommandLine, Places } from './options.ts'
 import { openServices } from './opened.ts'
 import type { Opened } from './opened.ts'
 import { data, tell } from './output.ts'
-import { importFile } from './verb-import.ts'
 
 const PEOPLE = 5_000
-const DAY_MS = 86_400_000
 const STOP_DRAIN_MS = 10_000
-const STAFF_LOGIN = 'admin'
 const PAGES = fileURLToPath(new URL('../../web', import.meta.url))
 
 export async function serveVerb(line: CommandLine): Promise<number> {
@@ -34,7 +27,7 @@ export async function serveVerb(line: CommandLine): Promise<number> {
   try {
     const people = line.whole('people', places.isEmbedded ? PEOPLE : 0)
     if (people > 0) await fill(opened, people)
-    await openWindow(opened)
+    await firstStaff(opened)
     const app = makeApp(services, await StaticFiles.of(PAGES), (error) =>
       tell(JSON.stringify({ level: 'error', defect: error instanceof Error ? error.stack : String(error) })),
     )
@@ -58,37 +51,6 @@ export async function serveVerb(line: CommandLine): Promise<number> {
     )
   }
   return 0
-}
-
-async function fill(opened: Opened, people: number): Promise<void> {
-  const { store, clock } = opened.services
-  if ((await store.candidates.get(candidateId(0))) !== undefined) return
-  tell(`Nobody is here yet: making ${people} candidates, their classes, results and a catalogue.`)
-  const folder = await mkdtemp(join(tmpdir(), 'registration-'))
-  try {
-    const files = await generateFiles({
-      people,
-      folder,
-      codeKey: opened.keys.oneTimeCode,
-      readySecrets: false,
-    })
-    for (const [kind, path] of files) await importFile(opened.services.imports, kind, path)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-  const nowMs = clock.now()
-  await opened.services.settings.setWindow({
-    opens: instantOf(nowMs - DAY_MS),
-    closes: instantOf(nowMs + 7 * DAY_MS),
-  })
-}
-
-/** The first member of staff, where there is none: the code is told once, at the first start. */
-async function openWindow({ services }: Opened): Promise<void> {
-  const { store, signIn } = services
-  if ((await store.credentials.get(`staff/${STAFF_LOGIN}`)) !== undefined) return
-  const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
-  tell(`Staff: login ${STAFF_LOGIN}, one-time code ${code} (told only now; reset-password makes another).`)
 }
 
 async function welcome(

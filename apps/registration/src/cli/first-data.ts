@@ -1,0 +1,45 @@
+/** What a site needs before anybody can use it: people to look at, and a first member of staff. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { instantOf } from '../clock.ts'
+import { generateFiles } from '../generate/files.ts'
+import { candidateId } from '../generate/people.ts'
+import type { Opened } from './opened.ts'
+import { tell } from './output.ts'
+import { importFile } from './verb-import.ts'
+
+export const STAFF_LOGIN = 'admin'
+const DAY_MS = 86_400_000
+
+/** Generated people, where nobody is there; with a window around now. */
+export async function fill(opened: Opened, people: number): Promise<void> {
+  const { store, clock } = opened.services
+  if ((await store.candidates.get(candidateId(0))) !== undefined) return
+  tell(`Nobody is here yet: making ${people} candidates, their classes, results and a catalogue.`)
+  const folder = await mkdtemp(join(tmpdir(), 'registration-'))
+  try {
+    const files = await generateFiles({
+      people,
+      folder,
+      codeKey: opened.keys.oneTimeCode,
+      readySecrets: false,
+    })
+    for (const [kind, path] of files) await importFile(opened.services.imports, kind, path)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  const nowMs = clock.now()
+  await opened.services.settings.setWindow({
+    opens: instantOf(nowMs - DAY_MS),
+    closes: instantOf(nowMs + 7 * DAY_MS),
+  })
+}
+
+/** The first member of staff, where there is none: the code is told once, at the first start. */
+export async function firstStaff({ services }: Opened): Promise<void> {
+  const { store, signIn } = services
+  if ((await store.credentials.get(`staff/${STAFF_LOGIN}`)) !== undefined) return
+  const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
+  tell(`Staff: login ${STAFF_LOGIN}, one-time code ${code} (told only now; reset-password makes another).`)
+}

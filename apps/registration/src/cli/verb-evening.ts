@@ -1,0 +1,108 @@
+/** `evening`: the last hour compressed, with what breaks in it, the close, the export and the proof. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { teacherCount } from '../generate/people.ts'
+import { exported, playEvening } from '../load/evening.ts'
+import { Generator } from '../load/generator.ts'
+import { HistoryFile } from '../load/history-file.ts'
+import { PUBLISHED_MIX } from '../load/mix.ts'
+import { startRealServers } from '../load/real-servers.ts'
+import type { RealServers } from '../load/real-servers.ts'
+import { ServerChild } from '../load/server-child.ts'
+import { StaffClient } from '../load/staff-client.ts'
+import { SessionTokens } from '../people/session-token.ts'
+import { STAFF_LOGIN, fill } from './first-data.ts'
+import { placesOf } from './options.ts'
+import type { CommandLine, Places } from './options.ts'
+import { openServices } from './opened.ts'
+import type { Opened } from './opened.ts'
+import { tell } from './output.ts'
+import { checkVerb } from './verb-check.ts'
+import { checkArguments, storeArguments } from './verb-load.ts'
+
+const PEOPLE = 5_000
+const DRAIN_MS = 120_000
+
+export async function eveningVerb(line: CommandLine): Promise<number> {
+  const scratch =
+    line.text('data') === undefined ? await mkdtemp(join(tmpdir(), 'registration-evening-')) : undefined
+  const usual = placesOf(line, scratch)
+  let real: RealServers | undefined
+  try {
+    if (line.flag('servers')) {
+      tell('Starting a Redis and a MariaDB of its own …')
+      real = await startRealServers(usual.folder)
+    }
+    return await play(line, real === undefined ? usual : realPlaces(usual, real), real)
+  } finally {
+    await real?.stop()
+    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function play(line: CommandLine, places: Places, real: RealServers | undefined): Promise<number> {
+  const people = line.whole('people', PEOPLE)
+  const { code, tokens } = await prepared(places, people)
+  const runtime = line.text('runtime-path') ?? process.execPath
+  const start = (port: string): Promise<ServerChild> =>
+    ServerChild.start([...storeArguments(places), '--people', '0', '--port', port], undefined, runtime)
+  // Several processes need stores that are not one process's own.
+  const servers = await Promise.all(Array.from({ length: real === undefined ? 1 : 2 }, () => start('0')))
+  const urls = servers.map((server) => server.url)
+  const history = join(places.folder, 'history.jsonl')
+  const file = new HistoryFile(history)
+  const staff = new StaffClient(urls)
+  try {
+    await staff.signIn(STAFF_LOGIN, code)
+    const generator = new Generator({
+      urls,
+      connections: line.whole('connections', 64),
+      people,
+      teachers: teacherCount(people),
+      tokens,
+      mix: PUBLISHED_MIX,
+      seed: line.whole('seed', 1),
+      history: file,
+    })
+    tell('                   reads  saves   exam  teach    p99  refused')
+    await playEvening({
+      generator,
+      servers,
+      revive: (index) => start(new URL(urls[index] as string).port),
+      real,
+      staff,
+      seconds: line.whole('seconds', 120),
+      pace: line.whole('pace', 1_500),
+      tell,
+    })
+    file.close()
+    const name = await exported(staff)
+    tell(`Exported to ${name}. What clients were told against the database and the export:`)
+    return await checkVerb([
+      ...checkArguments(places, history),
+      '--export',
+      join(places.folder, 'exports', name),
+    ])
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()))
+  }
+}
+
+/** People, and a member of staff whose code is known. */
+async function prepared(places: Places, people: number): Promise<{ code: string; tokens: SessionTokens }> {
+  const opened: Opened = await openServices(places)
+  const { store, signIn } = opened.services
+  try {
+    await fill(opened, people)
+    const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
+    return { code, tokens: new SessionTokens(opened.keys.session) }
+  } finally {
+    await store.close({ drainMs: DRAIN_MS })
+  }
+}
+
+function realPlaces(places: Places, { redis, database }: RealServers): Places {
+  const store = { ...places.store, front: redis.url, journal: 'same', database: database.url }
+  return { ...places, store, isEmbedded: false }
+}

@@ -1,0 +1,113 @@
+/**
+ * `load`: the mix of a deadline evening against a server of its own (or `--url`), and the proof at the end.
+ *
+ *   ceiling (empty server, same generator) ─▶ server, filled ─▶ warm-up ─▶ measured ─▶ stopped, landed ─▶ check
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { sleep } from '../clock.ts'
+import { teacherCount } from '../generate/people.ts'
+import { Generator } from '../load/generator.ts'
+import type { Figures, GeneratorOptions } from '../load/generator.ts'
+import { HistoryFile } from '../load/history-file.ts'
+import { PUBLISHED_MIX } from '../load/mix.ts'
+import { allPerSecond, figuresTable, worstP99Ms } from '../load/report.ts'
+import { ServerChild } from '../load/server-child.ts'
+import { keysOf, secretFromFile } from '../people/keys.ts'
+import { SessionTokens } from '../people/session-token.ts'
+import { placesOf } from './options.ts'
+import type { CommandLine, Places } from './options.ts'
+import { data, tell } from './output.ts'
+import { checkVerb } from './verb-check.ts'
+
+const EMPTY = fileURLToPath(new URL('../load/empty-server.ts', import.meta.url))
+const CEILING_SECONDS = 4
+const WARM_UP_SECONDS = 3
+
+export async function loadVerb(line: CommandLine): Promise<number> {
+  const scratch =
+    line.text('data') === undefined ? await mkdtemp(join(tmpdir(), 'registration-load-')) : undefined
+  try {
+    return await loadIn(line, placesOf(line, scratch))
+  } finally {
+    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function loadIn(line: CommandLine, places: Places): Promise<number> {
+  const seconds = line.whole('seconds', 20)
+  const people = line.whole('people', 20_000)
+  const history = join(places.folder, 'history.jsonl')
+  const runtime = line.text('runtime-path') ?? process.execPath
+  const options = {
+    connections: line.whole('connections', 64),
+    people,
+    teachers: teacherCount(people),
+    tokens: new SessionTokens(keysOf(secretFromFile(places.secretFile)).session),
+    mix: PUBLISHED_MIX,
+    seed: line.whole('seed', 1),
+  }
+  const empty = await ServerChild.start([], EMPTY, runtime)
+  const ceiling = await measured({ ...options, urls: [empty.url], history: undefined }, CEILING_SECONDS)
+  await empty.stop()
+  tell(`An empty handler answers ${allPerSecond(ceiling).toFixed(0)} requests/s to the same generator.`)
+
+  tell(`Starting a server with ${people} candidates …`)
+  const server = await ServerChild.start(
+    [...storeArguments(places), '--port', '0', '--people', String(people)],
+    undefined,
+    runtime,
+  )
+  const file = new HistoryFile(history)
+  let figures: Figures
+  try {
+    figures = await measured({ ...options, urls: [server.url], history: file }, seconds)
+  } finally {
+    file.close()
+    await server.stop()
+  }
+  const share = allPerSecond(figures) / allPerSecond(ceiling)
+  tell(figuresTable(figures))
+  tell(
+    `${(share * 100).toFixed(0)} % of the empty handler; the slowest p99 is ${worstP99Ms(figures).toFixed(0)} ms.`,
+  )
+  tell(server.told.trim().split('\n').at(-1) ?? '')
+  tell('What clients were told against what is in the database:')
+  const code = await checkVerb(checkArguments(places, history))
+  if (line.flag('json')) data({ ceiling, figures, share, checked: code === 0 })
+  return code
+}
+
+export async function measured(options: GeneratorOptions, seconds: number): Promise<Figures> {
+  const generator = new Generator(options)
+  generator.start()
+  await sleep(WARM_UP_SECONDS * 1_000)
+  generator.takeFigures()
+  await sleep(seconds * 1_000)
+  const figures = generator.takeFigures()
+  await generator.stop()
+  return figures
+}
+
+/** The same stores for a child. */
+export function storeArguments({ folder, secretFile, store }: Places): string[] {
+  const { front, journal, database } = store
+  return [
+    '--data',
+    folder,
+    '--secret-file',
+    secretFile,
+    '--front',
+    front,
+    '--journal',
+    journal,
+    '--database',
+    database,
+  ]
+}
+
+export function checkArguments({ secretFile, store }: Places, history: string): string[] {
+  return ['--database', store.database, '--secret-file', secretFile, '--history', history]
+}
