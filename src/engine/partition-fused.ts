@@ -45,6 +45,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   readonly lander: Lander
   readonly lag: Lag
   readonly #options: FusedPartitionOptions
+  readonly #trimmer: Trimmer
   #seen: FrontSeen | undefined
   #acknowledged: Mark
   #landedOfIt: Position
@@ -64,7 +65,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     this.landed = new Landed()
     this.lag = new Lag(context.clock)
     this.landed.note(row.mark.position, row.counts)
-    const trimmer = new Trimmer({
+    this.#trimmer = new Trimmer({
       context,
       partition,
       journal,
@@ -84,7 +85,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
         const { bytes, bytesMax } = fused.front.usage()
         return { end: this.end, filled: bytes / bytesMax, lagMs: this.lag.ms(this.landed.position, this.end) }
       },
-      onLanded: (mark, refused) => trimmer.landed(mark, refused),
+      onLanded: (mark, refused) => this.#trimmer.landed(mark, refused),
     })
   }
 
@@ -158,6 +159,12 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     if (mark !== undefined && mark.position > this.#acknowledged.position) this.#acknowledged = mark
     const landed = this.landed.position
     if (generationOf(landed) === generationOf(this.#acknowledged.position)) this.#landedOfIt = landed
+  }
+
+  async stop(): Promise<void> {
+    await this.lander.stop()
+    await this.#trimmer.stop()
+    this.landed.close()
   }
 
   sealedAt(): undefined {

@@ -48,6 +48,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
   readonly landed: Landed
   readonly lander: Lander
   readonly lag: Lag
+  readonly #trimmer: Trimmer
   readonly #options: PartitionOptions
   readonly #follow: Loop | undefined
   #confirming: Promise<void> | undefined
@@ -73,7 +74,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
       onGrown: () => this.applier.wake(),
       restart: () => this.#restartTail(),
     })
-    const trimmer = new Trimmer({
+    this.#trimmer = new Trimmer({
       context,
       partition,
       journal,
@@ -109,7 +110,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
       onLanded: (mark, refused) => {
         const through = this.applier.through
         if (through !== undefined) this.tail.forget(mark.position < through ? mark.position : through)
-        trimmer.landed(mark, refused)
+        this.#trimmer.landed(mark, refused)
       },
     })
     this.#follow = alone
@@ -146,6 +147,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
   async stop(): Promise<void> {
     await this.#follow?.stop()
     await this.lander.stop()
+    await this.#trimmer.stop()
     await this.applier.stop()
     this.landed.close()
   }

@@ -110,12 +110,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     },
     stop: async () => {
       await follow.stop()
-      await Promise.all(
-        partitions.map(async (one) => {
-          await one.lander.stop()
-          one.landed.close()
-        }),
-      )
+      await Promise.all(partitions.map((one) => one.stop()))
     },
     close: () => fused.front.close(),
   }

@@ -10,6 +10,7 @@
  *
  * Nothing here is needed for safety; a failure is reported and tried again after the next batch.
  */
+import { withDeadline } from '../kit/clock.ts'
 import type { Mark } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
 import { countOf, plus } from '../model/position.ts'
@@ -38,7 +39,8 @@ export class Trimmer {
   /** Refused entries that may still be forgotten, by the position of the batch that refused them. */
   readonly #refused: number[] = []
   #trimmed = 0
-  #busy = false
+  #running: Promise<void> | undefined
+  #stopped = false
 
   constructor(options: TrimmerOptions) {
     this.#options = options
@@ -53,19 +55,25 @@ export class Trimmer {
     this.#marks.push(mark)
     if (refused > 0) this.#refused.push(mark.position)
     if (this.#marks.length > MARKS_MAX) this.#marks = this.#marks.filter((_, index) => index % 2 === 1)
-    if (this.#busy) return
-    this.#busy = true
-    void this.#rounds()
+    if (!this.#stopped) this.#running ??= this.#rounds()
+  }
+
+  /** Begins nothing more; resolves when what is out has ended, or a call's deadline has passed. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const { clock, settings } = this.#options.context
+    if (this.#running !== undefined)
+      await withDeadline(clock, settings.callMs, this.#running).catch(() => undefined)
   }
 
   /** What lands while a round is out gets a round of its own: memory that could go must not wait for the next batch. */
   async #rounds(): Promise<void> {
     let done = 0
-    while (done < this.#highest) {
+    while (done < this.#highest && !this.#stopped) {
       done = this.#highest
       await this.#round(done as Position)
     }
-    this.#busy = false
+    this.#running = undefined
   }
 
   async #round(landed: Position): Promise<void> {
