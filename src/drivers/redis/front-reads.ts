@@ -10,6 +10,7 @@ import type { Position } from '../../model/position.ts'
 import type { FoldSnapshot, FrontFillRow, FrontRead, FrontReads, FrontSeen, Held } from '../../ports/front.ts'
 import { encodeHeld, nameOf } from './layout.ts'
 import { ReadLane, heldOf } from './read-lane.ts'
+import { isFull } from './redis-failures.ts'
 import type { RedisStore } from './store.ts'
 
 export interface FrontReadsOptions {
@@ -72,9 +73,19 @@ export class RedisFrontReads implements FrontReads {
     position: Position,
     rows: readonly FrontFillRow[],
   ): Promise<FrontRead> {
-    const args: (string | number | Buffer)[] = [this.#store.waitReplicas, identity, position, this.#ttlMs]
+    const { waitReplicas } = this.#store
+    const args: (string | number | Buffer)[] = [waitReplicas, identity, position, this.#ttlMs]
     for (const row of rows) args.push(nameOf(row), encodeHeld(row.held))
-    const [who, live, text, taken] = await this.#store.read('fill', [partition], args)
+    const reply = this.#store.read('fill', [partition], args).catch((error: unknown) => {
+      // Beside a journal an apply waits for what it filled: there it has to be kept, or to fail.
+      if (this.#logIsDisposable || !isFull(error)) throw error
+      return this.#store.read(
+        'fill-full',
+        [partition],
+        [waitReplicas, identity, position, ...rows.map(nameOf)],
+      )
+    })
+    const [who, live, text, taken] = await reply
     this.#store.mustHaveReplicas(live)
     return {
       seen: this.#store.seen(partition, who, text),

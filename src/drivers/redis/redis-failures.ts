@@ -68,6 +68,12 @@ export function isUnknownScript(error: unknown): boolean {
   return codeOf(error) === 'NOSCRIPT'
 }
 
+/** Redis takes no writes for want of memory or disk, and reads all the same. */
+export function isFull(error: unknown): boolean {
+  const code = codeOf(error instanceof SpillwayError ? error.cause : error)
+  return code === 'OOM' || code === 'MISCONF'
+}
+
 /** The first word of an error that Redis answered; undefined for errors of the client and the network. */
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined

@@ -13,6 +13,7 @@ const NAMES = [
   'open-generation',
   'read',
   'fill',
+  'fill-full',
   'hold',
   'release',
   'invalidate',

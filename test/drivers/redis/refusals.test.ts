@@ -6,8 +6,9 @@ import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { position } from '../../../src/model/position.ts'
-import { ref, shown, write } from '../../conformance/line.ts'
+import { PREEXISTING, position } from '../../../src/model/position.ts'
+import type { Position } from '../../../src/model/position.ts'
+import { ref, shown, valueOf, write } from '../../conformance/line.ts'
 import { privateRedis } from '../../servers/private-servers.ts'
 import { oneWriter, outcome, valueOfBytes } from './one-writer.ts'
 import type { Writer } from './one-writer.ts'
@@ -53,6 +54,16 @@ test('at maxmemory with noeviction writes are overloaded, nothing of them stays,
   // Reads go on, and so does what settles and what makes room.
   expect((await one.fused.front.read(0, [ref('large 0')])).held[0]?.version).toBe(position(1, 1))
   expect((await one.void('gone')).first).toBe(position(1, written + 1))
+  // What is not held is compared and answered, though there is no room to keep it.
+  const row = { ...ref('cold'), held: { version: PREEXISTING, value: valueOf('cold') } }
+  const fill = (at: Position) =>
+    one.fused.front.fill(0, one.identity, at, [row, { ...row, ...ref('large 1') }])
+  expect((await fill(position(1, 0))).held.map((held) => held?.version)).toEqual([1, position(1, 2)])
+  expect((await fill(position(1, 900))).held.map((held) => held?.version)).toEqual([
+    undefined,
+    position(1, 2),
+  ])
+  expect((await one.fused.front.read(0, [ref('cold')])).held).toEqual([undefined])
   await one.fused.front.release(0, one.identity, one.known)
   await one.fused.journal.trim(0, one.known)
   await expect.poll(() => put(one, 'small'), { timeout: 10_000 }).toBe('answered')
