@@ -75,7 +75,7 @@ export class PackedEntries {
     }
     const { length } = writer
     const chunk = this.#room(length)
-    chunk.bytes.set(new Uint8Array(writer.buffer, 0, length), chunk.used)
+    writer.copyTo(chunk.bytes, chunk.used)
     this.#runs.push({ from, to, offsets, chunk, at: chunk.used, length })
     chunk.used += length
     chunk.runs += 1

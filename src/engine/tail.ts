@@ -164,7 +164,8 @@ export class Tail {
     const kept = this.#kept
     for (let at = this.#start; at < kept.length;) {
       const from = this.#packed.end ?? this.#keptFrom.position
-      const run = limit(kept, at, RUN_ENTRIES_MAX, RUN_BYTES_MAX)
+      const isOne = at === 0 && kept.length <= RUN_ENTRIES_MAX && this.#bytes <= RUN_BYTES_MAX
+      const run = isOne ? kept : limit(kept, at, RUN_ENTRIES_MAX, RUN_BYTES_MAX)
       at += run.length
       this.#packed.push(from, run, this.markOf(run[run.length - 1] as TailEntry))
     }

@@ -56,6 +56,11 @@ export class EntryWriter {
     return this.#view.buffer as ArrayBuffer
   }
 
+  /** Puts what was written into `target` at `at`: no view is made for it. */
+  copyTo(target: Uint8Array, at: number): void {
+    this.#bytes.copy(target, at, 0, this.#at)
+  }
+
   /** Begins again at the start of the buffer; what was written is overwritten. */
   rewind(): void {
     this.#at = 0

@@ -15,7 +15,7 @@ export interface Evictor {
 
 /** A chunk of memory that values share; see slabs.ts. */
 export interface Slab {
-  readonly bytes: Uint8Array<ArrayBufferLike>
+  readonly bytes: Buffer
   used: number
   live: number
   full: boolean

@@ -38,9 +38,20 @@ export class Slabs {
 
   /** Copies the bytes in and points the record at them; the record must have none. */
   put(record: FrontRecord, bytes: Uint8Array): void {
-    const length = bytes.byteLength
-    const slab = this.#slabFor(length)
+    const slab = this.#slabFor(bytes.byteLength)
     slab.bytes.set(bytes, slab.used)
+    this.#point(record, slab, bytes.byteLength)
+  }
+
+  /** From another slab, without a view of the bytes: making one costs more than copying them. */
+  #move(record: FrontRecord, from: Slab): void {
+    const { offset, length } = record
+    const slab = this.#slabFor(length)
+    from.bytes.copy(slab.bytes, slab.used, offset, offset + length)
+    this.#point(record, slab, length)
+  }
+
+  #point(record: FrontRecord, slab: Slab, length: number): void {
     record.slab = slab
     record.offset = slab.used
     record.length = length
@@ -100,9 +111,8 @@ export class Slabs {
     for (const record of records) {
       // Moved away or dead; or here twice, and moved at its first place in the list.
       if (record.slab !== slab) continue
-      const bytes = this.#stored(record)
       slab.live -= record.length
-      this.put(record, bytes)
+      this.#move(record, slab)
     }
     slab.used = 0
     slab.full = false
