@@ -19,14 +19,17 @@ export interface CuttingProxy {
   /** Breaks every connection, and every new one, until `pass`. */
   refuse(): void
   pass(): void
+  /** Leads everybody to another server, as an address that moves at a failover. */
+  leadTo(port: number): void
 }
 
-export async function cuttingProxy(port: number): Promise<CuttingProxy> {
+export async function cuttingProxy(server: number): Promise<CuttingProxy> {
+  let port = server
   let mode: 'pass' | 'cut-replies' | 'cut-requests' | 'refuse' = 'pass'
   let sent = ''
   let connections = 0
   const pairs = new Set<readonly [Socket, Socket]>()
-  const server = createServer((client) => {
+  const listener = createServer((client) => {
     if (mode === 'refuse') return void client.destroy()
     connections += 1
     const upstream = connect(port, '127.0.0.1')
@@ -49,7 +52,7 @@ export async function cuttingProxy(port: number): Promise<CuttingProxy> {
     for (const socket of pair) socket.on('close', end).on('error', end)
   })
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
+    listener.listen(0, '127.0.0.1', resolve)
   })
   const breakAll = (): void => {
     for (const pair of pairs) for (const socket of pair) socket.destroy()
@@ -57,11 +60,11 @@ export async function cuttingProxy(port: number): Promise<CuttingProxy> {
   onTestFinished(async () => {
     breakAll()
     await new Promise((resolve) => {
-      server.close(resolve)
+      listener.close(resolve)
     })
   })
   return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}/0`,
+    url: `redis://127.0.0.1:${(listener.address() as AddressInfo).port}/0`,
     get sent() {
       return sent
     },
@@ -80,6 +83,10 @@ export async function cuttingProxy(port: number): Promise<CuttingProxy> {
     },
     pass: () => {
       mode = 'pass'
+    },
+    leadTo: (other) => {
+      port = other
+      breakAll()
     },
   }
 }

@@ -124,6 +124,26 @@ describe('a fused Redis', () => {
     expect(reports.some((report) => report.includes('append-unknown'))).toBe(true)
   }, 60_000)
 
+  test('with a replica to wait for, a failover under load loses nothing', async () => {
+    const primary = await privateRedis({}, onTestFinished)
+    const replica = await privateRedis({ replicaOf: primary.port }, onTestFinished)
+    const proxy = await cuttingProxy(primary.port)
+    const { tier, appDb, reports } = await redisTier(proxy.url, 'same', { waitReplicas: 1 })
+    const load = new Load(tier).start()
+    await load.more(150)
+    const release = withholdLanding(appDb)
+    await load.more(150)
+    await primary.kill()
+    expect(await replica.ask('REPLICAOF NO ONE')).toBe('+OK')
+    await privateRedis({ replicaOf: replica.port }, onTestFinished)
+    proxy.leadTo(replica.port)
+    release()
+    await load.more(150)
+    await load.stop()
+    expect(reports.some((report) => report.includes('generation-raised'))).toBe(true)
+    expect(reports.filter((report) => report.includes('lost what'))).toEqual([])
+  }, 60_000)
+
   test('full memory turns writes away until what is there has landed', async () => {
     const small = await privateRedis({ maxmemory: '16mb', maxmemoryPolicy: 'volatile-lru' }, onTestFinished)
     const { tier, appDb } = await redisTier(small.url, 'same')
