@@ -59,6 +59,8 @@ export interface MysqlDatabaseOptions {
 /** Batches and rows of one transaction; more would hold its locks for longer and win nothing. */
 const BATCHES_MAX = 64
 const ROWS_MAX = 4_000
+/** So many bytes of values count as a row: a transaction of several batches has at most 16 MiB. */
+const BYTES_PER_ROW = 4_096
 const WAITING_MAX = 1_024
 
 /** Makes connections when they are needed: a server that is down is found by the first call. */
@@ -97,7 +99,7 @@ class MysqlDatabase implements Database {
       name: 'landing',
       call: (batches) => this.#landAll(batches),
       itemsMax: BATCHES_MAX,
-      weigh: (batch) => batch.rows.length + batch.history.length + batch.park.length + 1,
+      weigh: weightOf,
       weightMax: ROWS_MAX,
       waitingMax: WAITING_MAX,
       callsMax: landConnections,
@@ -243,4 +245,14 @@ class MysqlDatabase implements Database {
   /** Anybody may name an unmapped collection: those are not remembered, or names would fill the memory. */
   readonly #tableOf = (collection: string): RowTable =>
     this.#mapped.get(collection) ?? new SharedRows(collection, this.#specs.get(collection)?.history === true)
+}
+
+function weightOf(batch: LandBatch): number {
+  let bytes = 0
+  let rows = 1
+  for (const part of [batch.rows, batch.history, batch.park]) {
+    rows += part.length
+    for (const { value } of part) bytes += value?.bytes.byteLength ?? 0
+  }
+  return rows + bytes / BYTES_PER_ROW
 }
