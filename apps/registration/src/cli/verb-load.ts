@@ -1,5 +1,5 @@
 /**
- * `load`: the mix of a deadline evening against a server of its own (or `--url`), and the proof at the end.
+ * `load`: the mix of a deadline evening against a server of its own, and the proof at the end.
  *
  *   ceiling (empty server, same generator) ─▶ server, filled ─▶ warm-up ─▶ measured ─▶ stopped, landed ─▶ check
  */

@@ -51,34 +51,44 @@ export class FormService {
     return { version: record?.version ?? 0, form: record?.value }
   }
 
-  async save(candidate: string, given: unknown, ifVersion: number): Promise<SavedForm> {
+  /** Nothing is written, and nothing told, before `allowed` is fulfilled. */
+  async save(
+    candidate: string,
+    given: unknown,
+    ifVersion: number,
+    allowed: Promise<void>,
+  ): Promise<SavedForm> {
     const { settings, catalogue, choicesMax, receiptKey } = this.#parts
     const site = await settings.current()
     const checked = checkChoices(given, await catalogue.current(site.catalogueRevision), choicesMax)
     if (!checked.ok) {
+      await allowed
       throw new Problem(400, 'invalid-choices', 'The choices cannot be saved as they are.', {
         problems: checked.problems,
       })
     }
     const { choices } = checked
     const receiptOf = receiptNumber.bind(undefined, receiptKey)
-    return this.#write(candidate, site, (standing, moment) =>
+    return this.#write(candidate, site, allowed, (standing, moment) =>
       decideSave(candidate, standing, { choices, ifVersion }, moment, receiptOf),
     )
   }
 
-  async confirm(candidate: string, ifVersion: number): Promise<SavedForm> {
+  async confirm(candidate: string, ifVersion: number, allowed: Promise<void>): Promise<SavedForm> {
     const site = await this.#parts.settings.current()
-    return this.#write(candidate, site, (standing, moment) => decideConfirm(standing, ifVersion, moment))
+    return this.#write(candidate, site, allowed, (standing, moment) =>
+      decideConfirm(standing, ifVersion, moment),
+    )
   }
 
   async #write(
     candidate: string,
     site: SiteSettings,
+    allowed: Promise<void>,
     decide: (standing: StandingForm, moment: FormMoment) => FormDecision,
   ): Promise<SavedForm> {
     for (let attempt = 1; ; attempt += 1) {
-      const standing = await this.read(candidate)
+      const [standing] = await Promise.all([this.read(candidate), allowed])
       const nowMs = this.#parts.clock.now()
       const decision = decide(standing, { window: site.window, sealed: site.sealedAt !== undefined, nowMs })
       if (decision.kind === 'refuse') throw refusal(decision.code, standing, site)

@@ -99,10 +99,19 @@ export class SignIn {
 
   /** The person of a token, if the credential is still the one that it was made with. */
   async session(token: string): Promise<Session | undefined> {
-    const session = this.#parts.tokens.read(token, this.#parts.clock.now())
-    if (session === undefined) return undefined
+    const session = this.claimed(token)
+    return session !== undefined && (await this.stands(session)) ? session : undefined
+  }
+
+  /** Who the token says it is: signed by us and not over, but perhaps ended since. */
+  claimed(token: string): Session | undefined {
+    return this.#parts.tokens.read(token, this.#parts.clock.now())
+  }
+
+  /** Whether a claimed session was not ended. */
+  async stands(session: Session): Promise<boolean> {
     const credential = await this.#parts.store.credentials.getJson(credentialKey(session))
-    return (credential?.version ?? 0) === session.epoch ? session : undefined
+    return (credential?.version ?? 0) === session.epoch
   }
 
   async nameOf(person: Person): Promise<string> {

@@ -7,52 +7,55 @@ import type { JsonRecord } from 'spillway'
 import { shownForm } from '../form/form-service.ts'
 import { Problem } from '../problem.ts'
 import type { Services } from '../services.ts'
-import type { RequestContext, RequestEnvironment } from './environment.ts'
+import type { RequestEnvironment } from './environment.ts'
 import { etagOf, versionAsked } from './if-match.ts'
 import { jsonObject } from './request-body.ts'
-import { signedIn } from './session-cookie.ts'
+import { claimedSession } from './session-cookie.ts'
 
 export function candidateRoutes(services: Services): Hono<RequestEnvironment> {
   const { store, forms, signIn } = services
   const app = new Hono<RequestEnvironment>()
-  const own = signedIn(signIn, 'candidate')
 
-  app.get('/api/me', own, async (context) => {
-    const { id } = context.get('session')
-    const record = await store.candidates.get(id)
+  app.get('/api/me', async (context) => {
+    const { id, stands } = claimedSession(context, signIn, 'candidate')
+    const [record] = await Promise.all([store.candidates.get(id), stands])
     if (record === undefined) throw new Problem(404, 'not-found', 'There is no candidate of this ID number.')
     const { firstSecret: _, ...shown } = record.value
     context.header('cache-control', 'no-store')
     return context.json({ candidate: id, ...shown })
   })
 
-  app.get('/api/exam', own, async (context) => {
-    const record = await store.examResults.getJson(context.get('session').id)
+  app.get('/api/exam', async (context) => {
+    const { id, stands } = claimedSession(context, signIn, 'candidate')
+    const [record] = await Promise.all([store.examResults.getJson(id), stands])
     if (record === undefined) throw new Problem(404, 'not-found', 'There is no exam result yet.')
     return jsonAnswer(record.json, record.version)
   })
 
-  app.get('/api/form', own, async (context) => {
-    const record = await store.forms.getJson(context.get('session').id)
+  app.get('/api/form', async (context) => {
+    const { id, stands } = claimedSession(context, signIn, 'candidate')
+    const [record] = await Promise.all([store.forms.getJson(id), stands])
     if (record !== undefined) return jsonAnswer(withVersion(record), record.version)
-    return formAnswer(context, 0, shownForm({ version: 0, form: undefined }))
+    return formAnswer(0, shownForm({ version: 0, form: undefined }))
   })
 
-  app.put('/api/form', own, async (context) => {
+  app.put('/api/form', async (context) => {
+    const { id, stands } = claimedSession(context, signIn, 'candidate')
     const ifVersion = versionAsked(context)
     const { choices } = await jsonObject(context)
-    const saved = await forms.save(context.get('session').id, choices, ifVersion)
-    return formAnswer(context, saved.version, shownForm(saved))
+    const saved = await forms.save(id, choices, ifVersion, stands)
+    return formAnswer(saved.version, shownForm(saved))
   })
 
-  app.post('/api/form/confirm', own, async (context) => {
-    const saved = await forms.confirm(context.get('session').id, versionAsked(context))
-    return formAnswer(context, saved.version, shownForm(saved))
+  app.post('/api/form/confirm', async (context) => {
+    const { id, stands } = claimedSession(context, signIn, 'candidate')
+    const saved = await forms.confirm(id, versionAsked(context), stands)
+    return formAnswer(saved.version, shownForm(saved))
   })
   return app
 }
 
-function formAnswer(_context: RequestContext, version: number, form: object): Response {
+function formAnswer(version: number, form: object): Response {
   return jsonAnswer(JSON.stringify(form), version)
 }
 

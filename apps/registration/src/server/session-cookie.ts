@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from 'hono'
 import type { Role } from '../domain/person.ts'
 import type { SignIn } from '../people/sign-in.ts'
 import { SESSION_MS } from '../people/session-token.ts'
+import type { Session } from '../people/session-token.ts'
 import { Problem } from '../problem.ts'
 import type { RequestContext, RequestEnvironment } from './environment.ts'
 
@@ -32,15 +33,39 @@ export function signedIn(signIn: SignIn, role?: Role): MiddlewareHandler<Request
   return async (context, next) => {
     const token = tokenOf(context)
     const session = token === undefined ? undefined : await signIn.session(token)
-    if (session === undefined)
-      throw new Problem(401, 'unauthenticated', 'Sign in: there is no session, or it has ended.')
-    if (role !== undefined && session.role !== role)
-      throw new Problem(
-        403,
-        'forbidden',
-        `This is for the role ${role}; you are signed in as ${session.role}.`,
-      )
+    if (session === undefined) throw notSignedIn()
+    checkRole(session, role)
     context.set('session', session)
     await next()
   }
+}
+
+/**
+ * The session that a request claims, and the check that it stands, still under way: so that what is asked for can be
+ * read in the same turn. No answer goes out, and nothing is written, before `stands` is fulfilled.
+ */
+export function claimedSession(
+  context: RequestContext,
+  signIn: SignIn,
+  role: Role,
+): { readonly id: string; readonly stands: Promise<void> } {
+  const token = tokenOf(context)
+  const session = token === undefined ? undefined : signIn.claimed(token)
+  if (session === undefined) throw notSignedIn()
+  checkRole(session, role)
+  const stands = signIn.stands(session).then((yes) => {
+    if (!yes) throw notSignedIn()
+  })
+  // It is awaited later; until then its failure is nobody's surprise.
+  stands.catch(() => undefined)
+  return { id: session.id, stands }
+}
+
+function checkRole(session: Session, role: Role | undefined): void {
+  if (role === undefined || session.role === role) return
+  throw new Problem(403, 'forbidden', `This is for the role ${role}; you are signed in as ${session.role}.`)
+}
+
+function notSignedIn(): Problem {
+  return new Problem(401, 'unauthenticated', 'Sign in: there is no session, or it has ended.')
 }
