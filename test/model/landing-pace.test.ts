@@ -5,18 +5,26 @@ import type { LandingPressure } from '../../src/model/landing-pace.ts'
 const spike: LandingPressure = {
   arrived: 500,
   sinceMs: 100,
+  waiting: 500,
+  rowsMax: 1_000,
   batchMs: 20,
   filled: 0.1,
   lagMs: 300,
   waited: false,
 }
 
-test('in a spike landing takes at most a quarter of the time', () => {
-  expect(pauseBeforeLanding(spike)).toBe(60)
+test('in a spike landing waits until a batch is full', () => {
+  expect(pauseBeforeLanding(spike)).toBe(100)
 })
 
-test('a pause is never longer than 250 ms', () => {
-  expect(pauseBeforeLanding({ ...spike, batchMs: 10_000 })).toBe(250)
+test('in a spike landing takes between an eighth and a half of the time', () => {
+  expect(pauseBeforeLanding({ ...spike, waiting: 1_000 })).toBe(20)
+  expect(pauseBeforeLanding({ ...spike, waiting: 50_000 })).toBe(20)
+  expect(pauseBeforeLanding({ ...spike, arrived: 30, waiting: 30 })).toBe(140)
+})
+
+test('a pause is never longer than a second', () => {
+  expect(pauseBeforeLanding({ ...spike, batchMs: 10_000 })).toBe(1_000)
 })
 
 test('without a spike a write lands at once', () => {
