@@ -102,7 +102,8 @@ function mixLane(lane: number, first: number, rotation: number, second: number):
  * What is hashed lies here, from its beginning and with zeros behind it, so that it can be read by words of 32 bits:
  * a byte at a time took twice as long. At 64 KiB first, at most twice the longest value.
  */
-let scratch = Buffer.allocUnsafeSlow(64 * 1024)
+const encoder = new TextEncoder()
+let scratch = new Uint8Array(64 * 1024)
 let words = new Int32Array(scratch.buffer)
 
 /** The hash reads words lowest byte first, on every machine. */
@@ -119,21 +120,22 @@ function word(index: number): number {
 function lay(text: string, bytes: Uint8Array): number {
   const bytesMax = text.length * 3 + bytes.length + BLOCK_BYTES
   if (scratch.length < bytesMax) {
-    scratch = Buffer.allocUnsafeSlow((2 * bytesMax) & ~3)
+    scratch = new Uint8Array((2 * bytesMax) & ~3)
     words = new Int32Array(scratch.buffer)
   }
   let at = 0
   for (; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
     if (code > 0x7f) {
-      at = scratch.write(text)
+      at = encoder.encodeInto(text, scratch).written
       break
     }
     scratch[at] = code
   }
   scratch.set(bytes, at)
   const length = at + bytes.length
-  scratch.fill(0, length, length + BLOCK_BYTES)
+  // 16 stores: fill() takes as long as half of the hash.
+  for (let end = length; end < length + BLOCK_BYTES; end += 1) scratch[end] = 0
   return length
 }
 
