@@ -75,8 +75,8 @@ async function upsertsRound(rows: number): Promise<number> {
 }
 
 async function run(size: Size): Promise<Finding> {
-  const rows = size === 'tiny' ? 500 : 60_000
-  const rounds = size === 'tiny' ? 1 : 5
+  const rows = size === 'tiny' ? 500 : 192_000
+  const rounds = size === 'tiny' ? 1 : 3
   const series = await interleaved({ upserts: () => upsertsRound(rows), land: () => landRound(rows) }, rounds)
   const share = series.land.median / series.upserts.median
   return {

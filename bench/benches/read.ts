@@ -1,10 +1,8 @@
 /** GET of a record over HTTP, against a handler that does nothing but to answer with the same bytes. */
 import { form } from '../form.ts'
-import { generatorName, underLoad } from '../load/load.ts'
+import { againstEmpty } from '../load/against-empty.ts'
 import { startEmpty, startSpillway } from '../load/server-process.ts'
-import { percent, perSecond } from '../result.ts'
 import type { Bench, Finding, Size } from '../result.ts'
-import { interleaved, median } from '../rounds.ts'
 import { COLLECTION, scratchFolder } from '../scratch.ts'
 
 const CONNECTIONS = 64
@@ -31,38 +29,18 @@ async function run(size: Size): Promise<Finding> {
   }
   const record = await (await fetch(spillway.url + (paths[0] as string))).text()
   await using empty = await startEmpty(record, '')
-  const p99Ms: number[] = []
-  const load = { connections: CONNECTIONS, warmUpMs, ms, method: 'GET', paths } as const
-  const series = await interleaved(
-    {
-      empty: async () => (await underLoad({ ...load, url: empty.url })).perSecond,
-      read: async () => {
-        const answer = await underLoad({ ...load, url: spillway.url })
-        p99Ms.push(answer.p99Ms)
-        return answer.perSecond
-      },
-    },
+  return await againstEmpty({
+    name: 'read',
+    calls: 'HTTP reads',
+    url: spillway.url,
+    method: 'GET',
+    emptyUrl: empty.url,
+    emptyMethod: 'GET',
+    load: { connections: CONNECTIONS, warmUpMs, ms, paths },
     rounds,
-  )
-  const share = series.read.median / series.empty.median
-  return {
-    headline: {
-      'HTTP reads': `${perSecond(series.read.median)} = ${percent(share)} of an empty GET handler`,
-      'empty GET handler': perSecond(series.empty.median),
-      'p99 of a read': `${median(p99Ms).toFixed(1)} ms`,
-    },
-    goals: [{ text: `reads ≥ ${percent(SHARE_MIN)} of an empty GET handler`, met: share >= SHARE_MIN }],
-    settings: {
-      connections: CONNECTIONS,
-      valueBytes: VALUE_BYTES,
-      records,
-      roundMs: ms,
-      rounds,
-      generator: generatorName(),
-    },
-    series,
-    numbers: { share, p99Ms: median(p99Ms) },
-  }
+    shareMin: SHARE_MIN,
+    settings: { valueBytes: VALUE_BYTES, records },
+  })
 }
 
 export const read: Bench = { name: 'read', measures: 'HTTP GET of a record against an empty handler', run }

@@ -4,11 +4,9 @@
  * The server lands at the same time, on the same cores, as it does in production.
  */
 import { form } from '../form.ts'
-import { generatorName, underLoad } from '../load/load.ts'
+import { againstEmpty } from '../load/against-empty.ts'
 import { startEmpty, startSpillway } from '../load/server-process.ts'
-import { percent, perSecond } from '../result.ts'
 import type { Bench, Finding, Size } from '../result.ts'
-import { interleaved, median } from '../rounds.ts'
 import { COLLECTION, scratchFolder } from '../scratch.ts'
 
 const CONNECTIONS = 256
@@ -28,31 +26,18 @@ async function run(size: Size): Promise<Finding> {
   await using empty = await startEmpty('', RECEIPT)
   const paths = Array.from({ length: keys }, (_, n) => pathOf(n))
   const body = JSON.stringify(form(1, VALUE_BYTES))
-  const p99Ms: number[] = []
-  const load = { connections, warmUpMs, ms, paths, body } as const
-  const series = await interleaved(
-    {
-      empty: async () => (await underLoad({ ...load, method: 'POST', url: empty.url })).perSecond,
-      save: async () => {
-        const answer = await underLoad({ ...load, method: 'PUT', url: spillway.url })
-        p99Ms.push(answer.p99Ms)
-        return answer.perSecond
-      },
-    },
+  return await againstEmpty({
+    name: 'save',
+    calls: 'HTTP saves, durable',
+    url: spillway.url,
+    method: 'PUT',
+    emptyUrl: empty.url,
+    emptyMethod: 'POST',
+    load: { connections, warmUpMs, ms, paths, body },
     rounds,
-  )
-  const share = series.save.median / series.empty.median
-  return {
-    headline: {
-      'HTTP saves, durable': `${perSecond(series.save.median)} = ${percent(share)} of an empty POST handler`,
-      'empty POST handler': perSecond(series.empty.median),
-      'p99 of a save': `${median(p99Ms).toFixed(1)} ms`,
-    },
-    goals: [{ text: `saves ≥ ${percent(SHARE_MIN)} of an empty POST handler`, met: share >= SHARE_MIN }],
-    settings: { connections, valueBytes: VALUE_BYTES, keys, roundMs: ms, rounds, generator: generatorName() },
-    series,
-    numbers: { share, p99Ms: median(p99Ms) },
-  }
+    shareMin: SHARE_MIN,
+    settings: { valueBytes: VALUE_BYTES, keys },
+  })
 }
 
 export const save: Bench = {

@@ -1,10 +1,9 @@
 /** GET of a record that Redis holds, over HTTP, against a GET handler that answers the same body. */
 import { form } from '../form.ts'
-import { generatorName, underLoad } from '../load/load.ts'
+import { againstEmpty } from '../load/against-empty.ts'
 import { startEmpty, startProgram } from '../load/server-process.ts'
-import { percent, perSecond } from '../result.ts'
 import type { Bench, Finding, Size } from '../result.ts'
-import { interleaved, median } from '../rounds.ts'
+import type { Series } from '../rounds.ts'
 import { COLLECTION, recordsOf } from '../scratch.ts'
 import { msOfCalls } from '../in-flight.ts'
 import { startServers } from './servers.ts'
@@ -31,35 +30,21 @@ async function run(size: Size): Promise<Finding> {
   const body = await (await fetch(`${spillway.url}/v1/records/${COLLECTION}/${keyOf(1)}`)).text()
   await using empty = await startEmpty(body, '')
   const paths = Array.from({ length: keys }, (_, n) => `/v1/records/${COLLECTION}/${keyOf(n)}`)
-  const p99Ms: number[] = []
-  const load = { connections, warmUpMs, ms, paths, method: 'GET' } as const
-  const series = await interleaved(
-    {
-      empty: async () => (await underLoad({ ...load, url: empty.url })).perSecond,
-      read: async () => {
-        const answer = await underLoad({ ...load, url: spillway.url })
-        p99Ms.push(answer.p99Ms)
-        return answer.perSecond
-      },
-    },
+  const finding = await againstEmpty({
+    name: 'read',
+    calls: 'HTTP reads',
+    url: spillway.url,
+    method: 'GET',
+    emptyUrl: empty.url,
+    emptyMethod: 'GET',
+    load: { connections, warmUpMs, ms, paths },
     rounds,
-  )
-  const share = series.read.median / series.empty.median
-  const onBun = process.versions['bun'] !== undefined
-  return {
-    headline: {
-      'HTTP reads': `${perSecond(series.read.median)} = ${percent(share)} of an empty GET handler`,
-      'empty GET handler': perSecond(series.empty.median),
-      'p99 of a read': `${median(p99Ms).toFixed(1)} ms`,
-    },
-    goals: [
-      { text: `reads ≥ ${percent(SHARE_MIN)} of an empty GET handler`, met: share >= SHARE_MIN },
-      ...(onBun ? [{ text: 'reads ≥ 45,000/s on Bun', met: series.read.median >= RATE_MIN_ON_BUN }] : []),
-    ],
-    settings: { connections, valueBytes: VALUE_BYTES, keys, roundMs: ms, rounds, generator: generatorName() },
-    series,
-    numbers: { share, p99Ms: median(p99Ms) },
-  }
+    shareMin: SHARE_MIN,
+    settings: { valueBytes: VALUE_BYTES, keys },
+  })
+  if (process.versions['bun'] === undefined) return finding
+  const met = (finding.series['read'] as Series).median >= RATE_MIN_ON_BUN
+  return { ...finding, goals: [...finding.goals, { text: 'reads ≥ 45,000/s on Bun', met }] }
 }
 
 export const redisRead: Bench = {
