@@ -441,6 +441,17 @@ export function frontSuite(name: string, maker: FrontMaker): void {
         expect((await front.state(0)).floor).toBeLessThanOrEqual(position(1, 1))
       })
 
+      test('a landed value that was overwritten since is not dropped', async () => {
+        await started()
+        line.put('a', '1')
+        await apply(0)
+        line.put('a', '2')
+        const { seen } = await apply(2)
+        await front.release(0, seen.identity, position(1, 1))
+        await tested.squeeze?.()
+        expect(await show('a')).toBe(`${position(1, 2)} 2`)
+      })
+
       test('what was dropped is below the floor, and what is below through stays there', async () => {
         await started()
         for (let i = 0; i < 20; i += 1) line.put(`k${i}`, `${i}`)

@@ -574,7 +574,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
 
       test('voids are forgotten some time after their age', async () => {
         await one.void('old')
-        for (let i = 0; i < 3 * AGE_MAX; i += 1) await one.marker()
+        for (let i = 0; i < 3 * AGE_MAX; i += 1) await one.send(one.put('filler', `${i}`))
         const young = await one.void('young')
         expect((await fused.front.snapshot(0)).fold?.voids).toEqual([['young', young.first]])
       })
@@ -827,7 +827,9 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
       }
 
       test('what has not landed is never released', async () => {
-        await one.send(one.put('a', '1'), one.put('b', '1'), one.delete('c'), one.put('a', '2'))
+        await one.send(one.put('a', '1'))
+        await one.send(one.put('b', '1'))
+        await one.send(one.delete('c'), one.put('a', '2'))
         await release(position(1, 1))
         expect(await show('a')).toBe(`${position(1, 4)} 2`)
         expect(await show('b')).toBe(`${position(1, 2)} 1`)
