@@ -48,7 +48,7 @@ export function choiceList({ choices, isOpen, problems, onMove, onRemove }) {
       isOpen && controls(choice, at, choices.length, onMove, onRemove),
     )
   })
-  const list = h('ol.choices', { 'aria-label': say('your-choices') }, rows)
+  const list = h('ol.choices', {}, rows)
   if (isOpen) orderByDrag(list, onMove)
   return list
 }

@@ -45,6 +45,7 @@ export function askWhichVersion(mine, theirs) {
  * @param {readonly import('../shared/catalogue.js').Choice[]} others marks where the two differ
  */
 function version(title, state, choices, others) {
+  const kept = inSameOrder(choices.map(keyOf), others.map(keyOf))
   return h(
     'section.version',
     {},
@@ -53,9 +54,8 @@ function version(title, state, choices, others) {
     h(
       'ol',
       {},
-      choices.map((choice, at) => {
-        const other = others[at]
-        const isSame = other !== undefined && keyOf(other) === keyOf(choice)
+      choices.map((choice) => {
+        const isSame = kept.has(keyOf(choice))
         const { school, major } = choiceWords(choice)
         return h(
           isSame ? 'li' : 'li.differs',
@@ -66,4 +66,31 @@ function version(title, state, choices, others) {
       }),
     ),
   )
+}
+
+/**
+ * What both lists have in the same order (their longest common subsequence): the rest was added, removed or moved.
+ * @param {readonly string[]} one
+ * @param {readonly string[]} other
+ */
+function inSameOrder(one, other) {
+  /** @type {number[][]} lengths of what the tails from here have in common */
+  const lengths = Array.from({ length: one.length + 1 }, () => Array(other.length + 1).fill(0))
+  /** @param {number} a @param {number} b */
+  const at = (a, b) => lengths[a]?.[b] ?? 0
+  for (let a = one.length - 1; a >= 0; a -= 1)
+    for (let b = other.length - 1; b >= 0; b -= 1) {
+      const row = /** @type {number[]} */ (lengths[a])
+      row[b] = one[a] === other[b] ? at(a + 1, b + 1) + 1 : Math.max(at(a + 1, b), at(a, b + 1))
+    }
+  const common = new Set()
+  for (let a = 0, b = 0; a < one.length && b < other.length;) {
+    if (one[a] === other[b]) {
+      common.add(one[a])
+      a += 1
+      b += 1
+    } else if (at(a + 1, b) >= at(a, b + 1)) a += 1
+    else b += 1
+  }
+  return common
 }

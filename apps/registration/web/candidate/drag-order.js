@@ -4,7 +4,7 @@
  */
 
 /** This close to an edge of what is visible, the page scrolls along. */
-const EDGE_PX = 90
+const EDGE_PX = 60
 const SCROLL_PX = 14
 
 /**
@@ -37,6 +37,8 @@ function drag(list, row, handle, start, onMove) {
   const next = boxes[from + 1] ?? own
   const step = rows.length > from + 1 ? next.top - own.top : own.top - (boxes[from - 1]?.top ?? own.top)
   const startScroll = scrollY
+  // What stands over the page below, such as the bar with the buttons, hides what is under it.
+  const bottom = document.querySelector('.save-bar')?.getBoundingClientRect().top ?? innerHeight
   let pointerY = start.clientY
   let to = from
   let frame = 0
@@ -55,7 +57,7 @@ function drag(list, row, handle, start, onMove) {
     })
   }
   const scrollAlong = () => {
-    const by = pointerY < EDGE_PX ? -SCROLL_PX : pointerY > innerHeight - EDGE_PX ? SCROLL_PX : 0
+    const by = pointerY < EDGE_PX ? -SCROLL_PX : pointerY > bottom - EDGE_PX ? SCROLL_PX : 0
     if (by !== 0) {
       scrollBy(0, by)
       show()

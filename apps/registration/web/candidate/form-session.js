@@ -21,7 +21,7 @@ import { ApiProblem, api } from '../shared/api.js'
  * }} Form
  * @typedef {{ index: number | null, code: string }} ChoiceProblem
  * @typedef {'idle' | 'saving' | 'confirming' | 'waiting' | 'checking'} Phase
- * @typedef {'not-saved' | 'locked-elsewhere' | 'window' | 'changed-elsewhere' | 'refused' | 'stopped' | 'signed-out'} Notice
+ * @typedef {'not-saved' | 'conflict' | 'locked-elsewhere' | 'window' | 'changed-elsewhere' | 'refused' | 'stopped' | 'signed-out'} Notice
  */
 
 const CHECK_WAIT_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000]
@@ -178,7 +178,7 @@ export class FormSession {
     else if (phase === 'confirming') this.#accept(form, 'changed-elsewhere')
     else {
       this.conflict = form
-      this.#end('not-saved')
+      this.#end('conflict')
     }
   }
 

@@ -90,8 +90,11 @@ async function enter(signedIn) {
   if (session.notice === 'signed-out') session.notice = undefined
   render()
   byId('page-title').focus()
+  const form = byId('form')
+  form.setAttribute('aria-busy', 'true')
   await loadNames(session.draft)
   showForm()
+  form.removeAttribute('aria-busy')
 }
 
 async function readExam() {
@@ -154,24 +157,27 @@ function renderForm({ person, exam }) {
 function showForm() {
   const place = document.getElementById('form')
   if (place === null || own === undefined) return
-  const { draft, problems } = session
+  const { draft, saved, problems } = session
   const editable = canEdit()
+  const isLate = !isOpen() && session.isDirty
+  // What counts, where nothing can be saved any more; what came too late stands below it.
+  const shown = isLate ? saved.choices : draft
   fill(
     place,
     h(
       'div.form-head',
       {},
       h('h2', { id: 'form-title', tabindex: '-1', 'data-key': 'form-title' }, say('your-choices')),
-      h('span.count', {}, say('choices-of', { n: draft.length, max: choicesMax() })),
+      h('span.count', {}, say('choices-of', { n: shown.length, max: choicesMax() })),
     ),
     h(
       'p.hint',
       { id: 'ordering-hint' },
       say(editable ? 'ordering-hint' : session.isConfirmed ? 'confirmed-hint' : 'not-open-hint'),
     ),
-    draft.length === 0
+    shown.length === 0
       ? h('p.empty', {}, say('no-choices'))
-      : choiceList({ choices: draft, isOpen: editable, problems, onMove: move, onRemove: remove }),
+      : choiceList({ choices: shown, isOpen: editable, problems, onMove: move, onRemove: remove }),
     editable &&
       h(
         'button.add',
@@ -184,6 +190,7 @@ function showForm() {
         icon('add'),
         say('add-choice'),
       ),
+    isLate && lateChoices(draft),
   )
   showSaveBar(session, {
     isOpen: isOpen(),
@@ -191,6 +198,16 @@ function showForm() {
     onDiscard: discard,
     onConfirm: () => void confirmForm(),
   })
+}
+
+/** Kept for the case that the window opens again. @param {readonly Choice[]} choices */
+function lateChoices(choices) {
+  return h(
+    'details.late',
+    {},
+    h('summary', {}, say('late-choices', { n: choices.length })),
+    choiceList({ choices, isOpen: false, problems: [], onMove: move, onRemove: remove }),
+  )
 }
 
 /** @param {number} from @param {number} to */
@@ -299,7 +316,7 @@ async function signOut() {
 }
 
 addEventListener('beforeunload', (event) => {
-  if (own !== undefined && (session.isDirty || session.phase !== 'idle')) event.preventDefault()
+  if (own !== undefined && ((session.isDirty && isOpen()) || session.phase !== 'idle')) event.preventDefault()
 })
 
 addEventListener('keydown', (event) => {

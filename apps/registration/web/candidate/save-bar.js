@@ -10,6 +10,7 @@ import { momentOf, say } from '../shared/language.js'
 /** @type {Record<import('./form-session.js').Notice, import('../shared/language.js').Word>} */
 const NOTICES = {
   'not-saved': 'notice-not-saved',
+  conflict: 'notice-conflict',
   'locked-elsewhere': 'notice-locked-elsewhere',
   window: 'notice-window',
   'changed-elsewhere': 'notice-changed-elsewhere',
@@ -18,8 +19,9 @@ const NOTICES = {
   'signed-out': 'notice-signed-out',
 }
 
-/** @param {FormSession} session @returns {string | undefined} */
-function savedWords({ saved: { savedAt, receipt } }) {
+/** What counts on the server, as far as this page knows. @param {FormSession} session @returns {string | undefined} */
+function savedWords({ saved, conflict }) {
+  const { savedAt, receipt } = conflict ?? saved
   return savedAt === undefined
     ? undefined
     : say('saved-at', { time: momentOf(savedAt), receipt: receipt ?? '' })
@@ -46,6 +48,13 @@ function statusOf(session, isOpen) {
         receipt: saved.receipt ?? '',
       }),
       more: say('confirmed-more'),
+    }
+  if (session.isDirty && !isOpen)
+    return {
+      tone: 'bad',
+      picture: 'alert',
+      text: say('closed-unsaved'),
+      more: before ?? say('nothing-saved'),
     }
   if (session.isDirty)
     return {

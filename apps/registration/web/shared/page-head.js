@@ -8,6 +8,12 @@ const LANGUAGES = [
   ['en', 'English'],
 ]
 
+// Without an entry of its own in the history, where the pages keep what is shown.
+byId('skip').addEventListener('click', (event) => {
+  event.preventDefault()
+  byId('main').focus()
+})
+
 /**
  * @param {{
  *   title: import('./language.js').Word,
@@ -18,13 +24,7 @@ const LANGUAGES = [
  */
 export function showHead({ title, person, onSignOut, onLanguage }) {
   document.title = `${say(title)} · ${say('site')}`
-  const skip = byId('skip')
-  skip.textContent = say('skip')
-  // Without an entry of its own in the history, where the pages keep what is shown.
-  skip.onclick = (event) => {
-    event.preventDefault()
-    byId('main').focus()
-  }
+  byId('skip').textContent = say('skip')
   fill(
     byId('head'),
     h(

@@ -27,12 +27,12 @@ export function candidateTable(caption, page, onPage, { withClass = false } = {}
   if (page.total === 0) return h('p.empty', {}, say('nobody'))
   const heads = [
     say('name'),
-    say('exam-number'),
-    ...(withClass ? [say('class')] : []),
-    say('id-end'),
     say('state'),
     say('choices'),
     say('saved-at-column'),
+    ...(withClass ? [say('class')] : []),
+    say('exam-number'),
+    say('id-end'),
   ]
   return h(
     'div',
@@ -83,12 +83,12 @@ function tableRow(row, withClass) {
         row.name,
       ),
     ),
-    h('td', {}, row.number),
-    withClass && h('td', {}, row.class),
-    h('td', {}, `…${row.candidate.slice(-6)}`),
     h('td', {}, stateBadge(row.state)),
     h('td.number', {}, row.choices),
     h('td', {}, row.savedAt === undefined ? '–' : dateAndTime(row.savedAt)),
+    withClass && h('td', {}, row.class),
+    h('td', {}, row.number),
+    h('td', {}, `…${row.candidate.slice(-6)}`),
   )
 }
 

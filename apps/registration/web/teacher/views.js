@@ -160,7 +160,7 @@ async function candidateView(candidate) {
 }
 
 /** @param {PastForm} past @param {boolean} isNewest */
-function pastForm({ version, state, choices, receipt, savedAt, confirmedAt }, isNewest) {
+function pastForm({ state, choices, receipt, savedAt, confirmedAt }, isNewest) {
   return h(
     'details.card.past',
     { open: isNewest && choices.length <= 12 },
@@ -168,7 +168,7 @@ function pastForm({ version, state, choices, receipt, savedAt, confirmedAt }, is
       'summary',
       {},
       h('span.past-time', {}, momentOf(confirmedAt ?? savedAt)),
-      say('version-line', { version, state: say(`state-${state}`), n: choices.length }),
+      say('version-line', { state: say(`state-${state}`), n: choices.length }),
       h('span.receipt', {}, say('receipt', { receipt })),
     ),
     choiceTable(choices),

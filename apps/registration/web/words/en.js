@@ -129,7 +129,10 @@ export const en = {
   'checking-more': 'Please keep this page open.',
   'checking-button': 'Checking…',
   'stop-trying': 'Stop trying',
+  'closed-unsaved': 'What was not saved in time does not count. What counts is what was saved',
+  'late-choices': 'Not saved, does not count: {n} {n|choice|choices}',
   'notice-not-saved': 'It was not saved. Your changes are still here: please save again',
+  'notice-conflict': 'Not saved: your form was saved elsewhere. Press Save to choose which version to keep',
   'notice-locked-elsewhere':
     'Your form was confirmed elsewhere and cannot be changed; this is what was confirmed',
   'notice-window': 'Not saved: forms cannot be saved at this time',
@@ -162,7 +165,7 @@ export const en = {
   search: 'Find candidates',
   'search-button': 'Find',
   'search-missing': 'Please fill in at least one field.',
-  'id-suffix': 'Last 4 to 8 characters of the ID number',
+  'id-suffix': 'ID number, last 4 to 8',
   'id-suffix-wrong': 'Please enter the last 4 to 8 characters of an ID number.',
   'school-chosen': 'A school among the choices',
   'school-unknown': 'The catalogue has no such school. Please pick one from the list.',
@@ -190,7 +193,7 @@ export const en = {
   'history-incomplete':
     'The newest saves are still on their way into the database and not in this list yet; the form above is up to date.',
   'history-none': 'There are no saves yet.',
-  'version-line': 'Version {version} · {state} · {n} {n|choice|choices}',
+  'version-line': '{state} · {n} {n|choice|choices}',
   receipt: 'Receipt {receipt}',
   'not-found': 'There is no such candidate or class among yours.',
   audited: 'Every look is recorded.',
