@@ -18,7 +18,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSpillwayError } from 'spillway'
-import type { Receipt, Records, SpillwayError } from 'spillway'
+import type { Records, SpillwayError } from 'spillway'
 import { instantOf, sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { Problem } from '../problem.ts'
@@ -91,7 +91,6 @@ interface Batch {
   bytes: number
   written: number
   unchanged: number
-  readonly receipts: Receipt[]
 }
 
 const BATCH_RECORDS = 1_000
@@ -115,7 +114,6 @@ class ImportRun {
   readonly #file: RejectedFile
   readonly #seen = new Set<string>()
   readonly #flight: Promise<Batch>[] = []
-  readonly #catalogueReceipts: Receipt[] = []
   #checkpoint: Checkpoint
   #checkpointVersion = 0
   #batchesSince = 0
@@ -144,7 +142,7 @@ class ImportRun {
     try {
       await this.#readAll(done)
       while (this.#flight.length > 0) await this.#settleOldest()
-      if (KINDS[kind].isCatalogue) await this.#waitUntilLanded()
+      if (KINDS[kind].isCatalogue) await this.#writtenLanded()
       // Before the import counts as done: after a crash in between it is done once more, which harms nobody.
       if (this.#checkpoint.written > 0) await this.#options.whenLanded?.()
       await this.#writeCheckpoint('done')
@@ -219,7 +217,6 @@ class ImportRun {
     }
     this.#bytes = batch.bytes
     this.#rejectedSince.push(...batch.rejected)
-    if (KINDS[this.#options.kind].isCatalogue) this.#catalogueReceipts.push(...batch.receipts)
     this.#batchesSince += 1
     if (this.#batchesSince >= CHECKPOINT_BATCHES) await this.#writeCheckpoint('running')
     this.#sayProgress()
@@ -239,7 +236,6 @@ class ImportRun {
         const item = left[index] as Item
         if (!isSpillwayError(outcome)) {
           batch.written += 1
-          batch.receipts.push(outcome)
         } else if (outcome.code === 'invalid' || outcome.code === 'too-large') {
           const { line } = item
           batch.rejected.push({ number: line.number, reason: outcome.detail, text: shownText(line) })
@@ -270,7 +266,7 @@ class ImportRun {
     if (earlier?.state === 'running') this.#checkpoint = earlier
     else this.#checkpoint = this.#beginning(earlier !== undefined || !(await this.#isEmpty()))
     this.#linesBefore = this.#checkpoint.lines
-    if (this.#checkpoint.comparing) await this.#earlierLanded()
+    if (this.#checkpoint.comparing) await this.#writtenLanded()
     await this.#file.start(this.#checkpoint.rejectedBytes)
     await this.#writeCheckpoint('running')
   }
@@ -287,17 +283,22 @@ class ImportRun {
     return (await this.#options.store.sql.all(`SELECT 1 AS one FROM ${collection} LIMIT 1`)).length === 0
   }
 
-  /** What earlier imports wrote has to be in the table that this one compares with. */
-  async #earlierLanded(): Promise<void> {
+  /** What was written so far has to be in the table: a later import compares with it, a catalogue is read from it. */
+  async #writtenLanded(): Promise<void> {
     const { store, clock } = this.#options
     const startedMs = clock.now()
     for (;;) {
       const { partitions } = await store.tier.status()
       const waitedMs = clock.now() - startedMs
-      // The lag is the age of the oldest write that has not landed: a younger one is not of an earlier import.
+      // The lag is the age of the oldest write that has not landed: a younger one was written since.
       if (partitions.every((one) => one.pending === 0 || one.lagMs < waitedMs)) return
-      if (waitedMs > LANDED_MS)
-        throw new Problem(503, 'not-landed', 'The database does not keep up: import when it does.')
+      if (waitedMs > LANDED_MS) {
+        throw new Problem(
+          503,
+          'not-landed',
+          'What was written is safe but not in the database yet: import the same file once more when it keeps up.',
+        )
+      }
       await sleep(LANDED_POLL_MS)
     }
   }
@@ -323,19 +324,6 @@ class ImportRun {
     }
   }
 
-  async #waitUntilLanded(): Promise<void> {
-    for (const receipt of this.#catalogueReceipts) {
-      const stage = await receipt.landed({ timeoutMs: LANDED_MS })
-      if (stage !== 'landed') {
-        throw new Problem(
-          503,
-          'not-landed',
-          'The rows are safe but not in the database yet, so that the catalogue cannot be read again. Import the same file once more when the database is back.',
-        )
-      }
-    }
-  }
-
   #sayProgress(): void {
     const { clock, onProgress } = this.#options
     const nowMs = clock.now()
@@ -353,7 +341,7 @@ class ImportRun {
 }
 
 function newBatch(): Batch {
-  return { items: [], rejected: [], lines: 0, bytes: 0, written: 0, unchanged: 0, receipts: [] }
+  return { items: [], rejected: [], lines: 0, bytes: 0, written: 0, unchanged: 0 }
 }
 
 function mayComeAgain(error: SpillwayError): boolean {
