@@ -343,6 +343,21 @@ describe('when things go wrong', () => {
     expect(await status(page).textContent()).toContain('Nothing is saved yet')
   })
 
+  test('where somebody else signs in in another tab, this one shows nobody’s form any more and saves nothing', async () => {
+    const { token } = await site().signedIn(25)
+    const page = await site().browser.page('/', { token })
+    await page.getByText('No choices yet.').waitFor()
+    const stranger = site().candidate(26)
+    const strangerToken = await site().signIn('candidate', stranger)
+    await page.context().clearCookies()
+    const other = await site().browser.tabBeside(page, '/')
+    await fillIn(other, { 'ID number': stranger.id, 'Password or one-time code': PASSWORD_OF_ALL })
+    await other.getByText('No choices yet.').waitFor()
+    await page.getByText('Somebody else signed in').waitFor()
+    expect(await page.locator('#form').count()).toBe(0)
+    expect((await site().form(strangerToken)).state).toBe('not-started')
+  })
+
   test('leaving with unsaved changes is asked about; without them it is not', async () => {
     const { page } = await openForm(17, 2)
     const asked: string[] = []

@@ -50,6 +50,8 @@ export class FormSession {
   problems = []
   /** The form as somebody else saved it over what this page was based on. @type {Form | undefined} */
   conflict
+  /** The ID number of the candidate whose form it is. */
+  #candidate
   #onChange
   #onUnauthenticated
   /** What the change under way was made from. @type {readonly Choice[]} */
@@ -57,8 +59,9 @@ export class FormSession {
   #stopped = false
   #wake = () => {}
 
-  /** @param {() => void} onChange @param {() => void} onUnauthenticated */
-  constructor(onChange, onUnauthenticated) {
+  /** @param {string} candidate @param {() => void} onChange @param {() => void} onUnauthenticated */
+  constructor(candidate, onChange, onUnauthenticated) {
+    this.#candidate = candidate
     this.#onChange = onChange
     this.#onUnauthenticated = onUnauthenticated
   }
@@ -115,7 +118,8 @@ export class FormSession {
     await this.#change(
       'saving',
       (form) => sameChoices(form.choices, choices),
-      () => api('PUT', '/api/form', { body: { choices }, ifMatch: this.saved.version }),
+      () =>
+        api('PUT', '/api/form', { body: { choices }, ifMatch: this.saved.version, whose: this.#candidate }),
     )
   }
 
@@ -123,7 +127,7 @@ export class FormSession {
     await this.#change(
       'confirming',
       (form) => form.state === 'confirmed',
-      () => api('POST', '/api/form/confirm', { ifMatch: this.saved.version }),
+      () => api('POST', '/api/form/confirm', { ifMatch: this.saved.version, whose: this.#candidate }),
     )
   }
 
@@ -211,7 +215,7 @@ export class FormSession {
 
   /** @returns {Promise<Form>} */
   #read() {
-    return api('GET', '/api/form')
+    return api('GET', '/api/form', { whose: this.#candidate })
   }
 
   /** The draft follows what was saved, unless the person went on editing meanwhile. @param {Form} form @param {Notice} [notice] */

@@ -23,7 +23,7 @@ const bar = byId('save-bar')
 /** @type {{ person: import('./exam-card.js').Person, exam: import('./exam-card.js').Exam | undefined } | undefined} */
 let own
 /** @type {FormSession} */
-let session = newSession()
+let session = newSession('')
 /** @type {WindowBar | undefined} */
 let windowBar
 /** @type {SignInView | undefined} */
@@ -31,8 +31,9 @@ let signInView
 /** @type {import('../shared/language.js').Word | undefined} what keeps the page from being shown */
 let failed
 
-function newSession() {
-  return new FormSession(showForm, () => showSignIn('session-ended'))
+/** @param {string} candidate */
+function newSession(candidate) {
+  return new FormSession(candidate, showForm, () => showSignIn('session-ended'))
 }
 
 const isOpen = () => savingWindow()?.state === 'open'
@@ -67,7 +68,10 @@ function showSignIn(notice) {
   signInView = new SignInView(
     main,
     'candidate',
-    (person) => void enter(person).catch(stumbled),
+    (person) => {
+      tabs.postMessage(person.id)
+      void enter(person).catch(stumbled)
+    },
     unsaved ? 'session-ended-unsaved' : notice,
   )
   render()
@@ -76,7 +80,7 @@ function showSignIn(notice) {
 
 /** What was not saved when the session ended is kept for the same person, and for nobody else. @param {{ id: string }} signedIn */
 async function enter(signedIn) {
-  if (own?.person.candidate !== signedIn.id) session = newSession()
+  if (own?.person.candidate !== signedIn.id) session = newSession(signedIn.id)
   const [person, exam] = await Promise.all([
     api('GET', '/api/me'),
     readExam(),
@@ -311,7 +315,7 @@ async function signOut() {
     }
   }
   own = undefined
-  session = newSession()
+  session = newSession('')
   showSignIn('signed-out')
 }
 
@@ -329,6 +333,12 @@ addEventListener('keydown', (event) => {
     document.querySelector('dialog[open]') === null
   )
     void save()
+})
+
+/** Tabs share one cookie: who signs in in one of them is not whom another one shows. */
+const tabs = new BroadcastChannel('signed-in')
+tabs.addEventListener('message', ({ data }) => {
+  if (own !== undefined && data !== own.person.candidate) showSignIn('other-person')
 })
 
 /** Whoever comes back to the page sees the form as it is now. */

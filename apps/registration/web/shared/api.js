@@ -32,14 +32,16 @@ export class ApiProblem extends Error {
 /**
  * @param {'GET' | 'POST' | 'PUT' | 'DELETE'} method
  * @param {string} path
- * @param {{ body?: unknown, ifMatch?: number }} [options]
+ * @param {{ body?: unknown, ifMatch?: number, whose?: string }} [options] `whose`: the candidate that the page shows;
+ *   tabs share one cookie, and what was meant for one person must not reach the form of another
  * @returns {Promise<any>} the JSON of the answer; undefined where it has none
  */
-export async function api(method, path, { body, ifMatch } = {}) {
+export async function api(method, path, { body, ifMatch, whose } = {}) {
   /** @type {Record<string, string>} */
   const headers = {}
   if (method !== 'GET') headers['content-type'] = 'application/json'
   if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`
+  if (whose !== undefined) headers['x-candidate'] = whose
   let response
   let text
   try {

@@ -27,6 +27,9 @@ async function start() {
   }
 }
 
+/** Pages of candidates in other tabs have lost their cookie to this one. */
+const tabs = new BroadcastChannel('signed-in')
+
 /** @param {{ name: string }} signedIn */
 function enter(signedIn) {
   person = signedIn
@@ -37,7 +40,15 @@ function enter(signedIn) {
 /** @param {import('../shared/language.js').Word} [notice] */
 function showSignIn(notice) {
   person = undefined
-  signInView = new SignInView(main, 'teacher', enter, notice)
+  signInView = new SignInView(
+    main,
+    'teacher',
+    (signedIn) => {
+      tabs.postMessage('')
+      enter(signedIn)
+    },
+    notice,
+  )
   render()
   signInView.focus()
 }

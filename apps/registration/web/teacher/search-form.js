@@ -5,6 +5,8 @@ import { say } from '../shared/language.js'
 import { go } from './route.js'
 
 const OFFERED = 12
+/** On less width it would push the classes out of sight. */
+const ROOM = '(min-width: 36rem)'
 
 /** The code of a school from what was typed or picked: its code, its name, or the only one that fits. @param {string} text */
 function schoolCode(text) {
@@ -54,8 +56,8 @@ export function searchForm() {
     go({ view: 'search', ...asked, school: code, offset: 0 })
   }
   void loadSchools().catch(() => undefined)
-  return h(
-    'form.search.card',
+  const form = h(
+    'form.search',
     {
       role: 'search',
       'aria-label': say('search'),
@@ -72,6 +74,7 @@ export function searchForm() {
     h('button.primary', { type: 'submit' }, icon('search'), say('search-button')),
     error,
   )
+  return h('details.card', { open: matchMedia(ROOM).matches }, h('summary', {}, say('search')), form)
 }
 
 /** @param {string} id @param {string} label @param {import('../shared/dom.js').Props} [attributes] */

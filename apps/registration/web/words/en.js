@@ -23,6 +23,7 @@ export const en = {
   'session-ended': 'Your session has ended. Please sign in again.',
   'session-ended-unsaved':
     'Your session has ended. What you had not saved is still on this page: sign in again, then save it.',
+  'other-person': 'Somebody else signed in, in another tab. Please sign in again.',
   'other-role': 'You are signed in, but not as a candidate. Please sign in as one.',
   'other-role-teacher': 'You are signed in, but not as a teacher. Please sign in as one.',
   'id-number': 'ID number',

@@ -20,6 +20,7 @@ export const zh = {
   'signed-out': '已退出登录，所有设备上的登录都已结束。',
   'session-ended': '登录已过期，请重新登录。',
   'session-ended-unsaved': '登录已过期。未保存的修改还在本页，重新登录后请保存。',
+  'other-person': '另一个标签页里有人登录了，请重新登录。',
   'other-role': '当前登录的不是考生，请用考生身份登录。',
   'other-role-teacher': '当前登录的不是教师，请用教师身份登录。',
   'id-number': '身份证号',
