@@ -210,6 +210,17 @@ export function frontSuite(name: string, maker: FrontMaker): void {
         ])
       })
 
+      test('a void is kept for its age and forgotten after it', async () => {
+        await started()
+        const { first } = line.void('late')
+        for (let i = 0; i < AGE_MAX; i += 1) line.put('filler', `${i}`)
+        await apply(0)
+        expect((await front.snapshot(0)).fold?.voids).toEqual([['late', first]])
+        line.put('filler', 'one more')
+        await apply(AGE_MAX + 2)
+        expect((await front.snapshot(0)).fold?.voids).toEqual([])
+      })
+
       test('a write whose writer knew too little is void by age, one at the limit is not', async () => {
         await started()
         for (let i = 0; i < AGE_MAX; i += 1) line.put('filler', `${i}`)
@@ -522,7 +533,7 @@ export function frontSuite(name: string, maker: FrontMaker): void {
         }),
         { numRuns: maker.runs ?? 150 },
       )
-    })
+    }, 120_000)
   })
 }
 

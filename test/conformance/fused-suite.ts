@@ -1055,7 +1055,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
         }),
         { numRuns: maker.runs ?? 60 },
       )
-    })
+    }, 120_000)
   })
 }
 

@@ -10,10 +10,17 @@ const admin = plainClient(redis.url)
 afterAll(() => admin.disconnect())
 
 frontSuite('redis', {
-  runs: 60,
+  runs: 30,
   open: async ({ partitions, ageMax }) => {
     const namespace = newNamespace()
-    const front = await openRedisFront({ url: redis.url, namespace, partitions, ageMax, clock: systemClock })
+    const front = await openRedisFront({
+      url: redis.url,
+      namespace,
+      partitions,
+      ageMax,
+      releaseShare: 0,
+      clock: systemClock,
+    })
     return {
       front,
       elapse: (ms) => systemClock.sleep(ms),
