@@ -2,32 +2,28 @@
  * The read side of a front in Redis: the same whether Redis is the journal too or stands beside another one.
  *
  * Memory: what has not landed must stay, and is counted (`bytes` of every partition's state, all processes' writes
- * together); writes are turned away at `bytesMax`, a share of maxmemory. What is landed has a TTL and goes by itself,
- * or sooner under a policy `volatile-*`.
+ * together); writes are turned away at `bytesMax`, a share of maxmemory. What is landed stays until memory is wanted, or
+ * until many names wait; then it gets a TTL, and goes with time or under a policy `volatile-*`.
  */
+import type { Clock } from '../../kit/clock.ts'
 import type { RecordRef } from '../../model/entry.ts'
 import type { Position } from '../../model/position.ts'
 import type { FoldSnapshot, FrontFillRow, FrontRead, FrontReads, FrontSeen, Held } from '../../ports/front.ts'
 import { encodeHeld, nameOf } from './layout.ts'
+import { MemoryWatch } from './memory-watch.ts'
+import type { MemoryOptions } from './memory-watch.ts'
 import { ReadLane, heldOf } from './read-lane.ts'
 import { isFull } from './redis-failures.ts'
 import type { RedisStore } from './store.ts'
 
-export interface FrontReadsOptions {
-  /** How long a landed value stays, if memory does not need it sooner; default an hour, at least a second. */
-  readonly landedTtlMs?: number
+export interface FrontReadsOptions extends MemoryOptions {
   /** Keys of a partition that may be held at once; default 10,000. */
   readonly holdsMax?: number
-  /** Bytes of what has not landed; default half of maxmemory, or 1 GiB where Redis has no maxmemory. */
-  readonly bytesMax?: number
-  /** Whether the log only serves release, so that released blocks are given back at once. */
-  readonly logIsDisposable: boolean
 }
 
-const LANDED_TTL_MS = 3_600_000
 const HOLDS_MAX = 10_000
-const MEMORY_SHARE = 0.5
-const BYTES_MAX_WITHOUT_LIMIT = 2 ** 30
+/** Landed writes of a partition whose values may wait for memory to be wanted: about 10 MB of names. */
+const NAMES_WAITING = 2 ** 18
 /** Writes whose values get their TTL in one call: about 2 ms of Redis. */
 const RELEASE_WRITES = 1_000
 const NOT_TAKEN = 0
@@ -37,26 +33,23 @@ export class RedisFrontReads implements FrontReads {
   readonly shared = true
   readonly #store: RedisStore
   readonly #lane: ReadLane
-  readonly #ttlMs: number
   readonly #holdsMax: number
-  readonly #logIsDisposable: boolean
-  readonly #bytesMax: number | undefined
-  #memoryMax = BYTES_MAX_WITHOUT_LIMIT
+  readonly #besideJournal: boolean
+  readonly #memory: MemoryWatch
   #reserved = 0
 
-  constructor(store: RedisStore, options: FrontReadsOptions) {
+  /** `besideJournal`: Redis is not the journal. */
+  constructor(store: RedisStore, clock: Clock, options: FrontReadsOptions, besideJournal: boolean) {
     this.#store = store
     this.#lane = new ReadLane(store)
-    this.#ttlMs = options.landedTtlMs ?? LANDED_TTL_MS
     this.#holdsMax = options.holdsMax ?? HOLDS_MAX
-    this.#bytesMax = options.bytesMax
-    this.#logIsDisposable = options.logIsDisposable
+    this.#memory = new MemoryWatch(store, clock, options)
+    this.#besideJournal = besideJournal
   }
 
   /** Learns the server's maxmemory. */
-  async measure(): Promise<void> {
-    const { max } = await this.#store.memory()
-    this.#memoryMax = max === 0 ? BYTES_MAX_WITHOUT_LIMIT : Math.floor(max * MEMORY_SHARE)
+  measure(): Promise<void> {
+    return this.#memory.measure()
   }
 
   async state(partition: number): Promise<FrontSeen> {
@@ -74,11 +67,11 @@ export class RedisFrontReads implements FrontReads {
     rows: readonly FrontFillRow[],
   ): Promise<FrontRead> {
     const { waitReplicas } = this.#store
-    const args: (string | number | Buffer)[] = [waitReplicas, identity, position, this.#ttlMs]
+    const args: (string | number | Buffer)[] = [waitReplicas, identity, position, this.#memory.landedTtlMs]
     for (const row of rows) args.push(nameOf(row), encodeHeld(row.held))
     const reply = this.#store.read('fill', [partition], args).catch((error: unknown) => {
       // Beside a journal an apply waits for what it filled: there it has to be kept, or to fail.
-      if (this.#logIsDisposable || !isFull(error)) throw error
+      if (this.#besideJournal || !isFull(error)) throw error
       return this.#store.read(
         'fill-full',
         [partition],
@@ -94,7 +87,8 @@ export class RedisFrontReads implements FrontReads {
   }
 
   async hold(partition: number, refs: readonly RecordRef[], forMs: number): Promise<FrontRead> {
-    const args = [this.#store.waitReplicas, forMs, this.#holdsMax, this.#ttlMs, ...refs.map(nameOf)]
+    const { landedTtlMs } = this.#memory
+    const args = [this.#store.waitReplicas, forMs, this.#holdsMax, landedTtlMs, ...refs.map(nameOf)]
     const [who, live, text, values] = await this.#store.read('hold', [partition], args)
     this.#store.mustHaveReplicas(live)
     return {
@@ -105,8 +99,10 @@ export class RedisFrontReads implements FrontReads {
 
   async release(partition: number, identity: string, to: Position): Promise<FrontSeen> {
     const { waitReplicas } = this.#store
-    const disposable = this.#logIsDisposable ? 1 : 0
-    const args = [waitReplicas, identity, Math.max(0, to), this.#ttlMs, RELEASE_WRITES, disposable]
+    await this.#memory.look()
+    const { wanted, landedTtlMs } = this.#memory
+    const waiting = wanted ? 0 : NAMES_WAITING
+    const args = [waitReplicas, identity, Math.max(0, to), landedTtlMs, RELEASE_WRITES, waiting]
     for (;;) {
       const [who, live, text, more] = await this.#store.read('release', [partition], args)
       this.#store.mustHaveReplicas(live)
@@ -168,7 +164,7 @@ export class RedisFrontReads implements FrontReads {
   }
 
   usage(): { readonly bytes: number; readonly bytesMax: number } {
-    return { bytes: this.#reserved + this.unlandedBytes(), bytesMax: this.#bytesMax ?? this.#memoryMax }
+    return { bytes: this.#reserved + this.unlandedBytes(), bytesMax: this.#memory.bytesMax }
   }
 
   /** Of all partitions, as their last answers said. */

@@ -26,7 +26,7 @@ import { RedisStore } from './store.ts'
 import type { RedisStoreOptions } from './store.ts'
 
 export interface RedisFrontOptions
-  extends Omit<RedisStoreOptions, 'waitReplicas' | 'waitMs'>, Omit<FrontReadsOptions, 'logIsDisposable'> {
+  extends Omit<RedisStoreOptions, 'waitReplicas' | 'waitMs'>, FrontReadsOptions {
   /** Tests only: positions after which a void is forgotten. */
   readonly ageMax?: number
 }
@@ -64,7 +64,7 @@ class RedisFront extends RedisFrontReads implements Front {
   readonly #ageMax: number
 
   constructor(store: RedisStore, options: RedisFrontOptions) {
-    super(store, { ...options, logIsDisposable: true })
+    super(store, options.clock, options, true)
     this.#store = store
     this.#ageMax = options.ageMax ?? AGE_MAX
   }

@@ -35,7 +35,7 @@ import type { RedisStoreOptions, Reply } from './store.ts'
 import { RedisStream } from './stream.ts'
 import { WriteLane } from './write-lane.ts'
 
-export interface RedisFusedOptions extends RedisStoreOptions, Omit<FrontReadsOptions, 'logIsDisposable'> {
+export interface RedisFusedOptions extends RedisStoreOptions, FrontReadsOptions {
   /** Tests only: positions after which a void is forgotten. */
   readonly ageMax?: number
 }
@@ -49,7 +49,7 @@ const COLLECT_KEYS = 1_000
  */
 export async function openRedisFused(options: RedisFusedOptions): Promise<RedisFused> {
   const store = await RedisStore.open(options)
-  const front = new RedisFrontReads(store, { ...options, logIsDisposable: false })
+  const front = new RedisFrontReads(store, options.clock, options, false)
   try {
     await front.measure()
   } catch (error) {

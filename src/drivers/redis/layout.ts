@@ -5,10 +5,11 @@
  *   state    HASH    where the partition stands; no field `position` = missing
  *   log      STREAM  blocks of entries, id `generation-count` of a block's last position; fields: `entriesOf`
  *   v<epoch>:<collection>:<key>   STRING, one per record: header and bytes
+ *   names    STREAM  names of what was written and has no TTL yet, same ids: `k` names, `b` bytes that they count
  *   voids    ZSET    entry id → position of its void          seals  HASH  collection → position of its seal
  *   refused  ZSET    positions (only beside a separate journal)
  *   holds    ZSET    collection:key → ms until which it must not be released
- *   old      LIST    epochs that are left to be collected; their streams are old:<epoch>
+ *   old      LIST    epochs that are left to be collected; their names are old:<epoch>
  *
  *   header of a value   kind u8 · version u56 big endian · [rawBytes u32 little endian]
  *   kind                codec (0 plain, 1 gzip, 2 zstd), + 16 where rawBytes follow: where they are not the length; 8 absent
@@ -17,8 +18,8 @@
  * version of an absence is that of the write that deleted; readers are told 0. Emptying a partition gives it another
  * epoch: what was there is out of reach at once, whatever there was.
  *
- * A value has no TTL until it is landed (release.lua), and again none while it is held: an eviction policy
- * `volatile-*` can take nothing that is not in the database.
+ * A value has no TTL until it is landed and memory is wanted (release.lua), and again none while it is held: an
+ * eviction policy `volatile-*` can take nothing that is not in the database.
  */
 import { SpillwayError } from '../../errors.ts'
 import { EntryReader } from '../../model/entry-codec.ts'

@@ -239,12 +239,13 @@ export class RedisStore {
   }
 
   /** `INFO memory`, of each server where there are several. */
-  async memory(): Promise<{ readonly used: number; readonly max: number }> {
+  async memory(): Promise<{ readonly used: number; readonly max: number; readonly policy: string }> {
     const nodes = isCluster(this.#reads) ? this.#reads.nodes('master') : [this.#reads]
     const infos = await Promise.all(nodes.map((node) => node.info('memory')))
     const sum = (field: string): number =>
       infos.reduce((all, info) => all + Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0), 0)
-    return { used: sum('used_memory'), max: sum('maxmemory') }
+    const policy = /^maxmemory_policy:(\S+)/m.exec(infos[0] ?? '')?.[1] ?? 'noeviction'
+    return { used: sum('used_memory'), max: sum('maxmemory'), policy }
   }
 
   close(): void {

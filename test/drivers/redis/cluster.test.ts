@@ -28,7 +28,8 @@ fusedSuite('redis cluster', {
   runs: 5,
   open: async ({ partitions, ageMax }) => {
     const namespace = newNamespace()
-    const open = () => openRedisFused({ client, namespace, partitions, ageMax, clock: systemClock })
+    const open = () =>
+      openRedisFused({ client, namespace, partitions, ageMax, releaseShare: 0, clock: systemClock })
     const opened = [await open()]
     return {
       fused: opened[0] as (typeof opened)[number],
@@ -53,6 +54,7 @@ frontSuite('redis cluster', {
       namespace: newNamespace(),
       partitions,
       ageMax,
+      releaseShare: 0,
       clock: systemClock,
     })
     return { front, elapse: (ms) => systemClock.sleep(ms), close: () => front.close() }

@@ -13,7 +13,8 @@ fusedSuite('redis', {
   runs: 30,
   open: async ({ partitions, ageMax }) => {
     const namespace = newNamespace()
-    const open = () => openRedisFused({ url: redis.url, namespace, partitions, ageMax, clock: systemClock })
+    const open = () =>
+      openRedisFused({ url: redis.url, namespace, partitions, ageMax, releaseShare: 0, clock: systemClock })
     const opened = [await open()]
     return {
       fused: opened[0] as (typeof opened)[number],

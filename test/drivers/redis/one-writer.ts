@@ -14,7 +14,13 @@ export type Writer = Speaker & { readonly namespace: string }
 /** Opened, with generation 1 begun; closed after the test. */
 export async function oneWriter(options: Partial<RedisFusedOptions>): Promise<Writer> {
   const namespace = options.namespace ?? newNamespace()
-  const fused = await openRedisFused({ partitions: 2, clock: systemClock, ...options, namespace })
+  const fused = await openRedisFused({
+    partitions: 2,
+    clock: systemClock,
+    releaseShare: 0,
+    ...options,
+    namespace,
+  })
   onTestFinished(() => fused.front.close())
   const writer = Object.assign(new Speaker(fused), { namespace })
   await writer.raise(1)

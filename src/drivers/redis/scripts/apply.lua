@@ -5,7 +5,7 @@
 --   1. another store, or not where the caller believes it: nothing is done
 --   2. each entry in order: what the database has judged is dropped (keys gone, floor raised); void by name, generation
 --      or age; sealed; a key that a condition needs is not held: stop before it; the condition; else applied
---   3. the names of what was applied become a block of the stream, for release.lua; then the newest value of every key
+--   3. the names of what was applied become a block of `names`, for release.lua; then the newest value of every key
 --      is set, without a TTL: it has not landed
 --
 -- KEYS[1] state
@@ -140,8 +140,8 @@ local function write(id, knownEnd, writes, at)
   for index = 1, writes do
     local ref, stored = refs[index], stores[index]
     put(keys[index], stored)
-    names[nameCount + 1], names[nameCount + 2] = pack('<I2', #ref), ref
-    nameCount = nameCount + 2
+    nameCount = nameCount + 1
+    names[nameCount] = framed(ref)
     cost = cost + #stored
   end
   return 'a'
@@ -176,8 +176,8 @@ end
 
 if #verdicts > 0 then
   if nameCount > 0 then
-    cost = costOf(cost, nameCount / 2)
-    call('XADD', prefix .. 'log', idOf(through), 'k', concat(names), 'b', text(cost))
+    cost = costOf(cost, nameCount)
+    call('XADD', prefix .. 'names', idOf(through), 'k', concat(names), 'b', cost)
     state.bytes = state.bytes + cost
   end
   local sets = {}

@@ -22,6 +22,6 @@ if kind == 'void' then call('ZADD', prefix .. 'voids', 'NX', text(at), ARGV[6])
 elseif kind == 'seal' then call('HSETNX', prefix .. 'seals', ARGV[6], text(at)) end
 call('ZREMRANGEBYSCORE', prefix .. 'voids', '-inf', '(' .. text(at - tonumber(ARGV[4])))
 local f = state.fields
-f[POSITION], f[LAST], f[BYTES] = text(at), ARGV[7], text(state.bytes + costOf(#ARGV[8], 0))
-call('HSET', KEYS[1], 'position', f[POSITION], 'last', f[LAST], 'bytes', f[BYTES])
+f[POSITION], f[LAST] = text(at), ARGV[7]
+call('HSET', KEYS[1], 'position', f[POSITION], 'last', f[LAST])
 return { who, live, 'written', stored(state) }

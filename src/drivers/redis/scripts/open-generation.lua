@@ -23,9 +23,8 @@ if not keep or not state.position then
   call('HSET', KEYS[1], 'trimmed', text(trimmed))
 end
 call('XADD', state.prefix .. 'log', idOf(opening), 'e', ARGV[5])
-if keep then call('HSET', KEYS[1], 'bytes', text(state.bytes + costOf(#ARGV[5], 0))) end
 -- All that a void of an older generation could name is void by generation.
 call('DEL', state.prefix .. 'voids')
 call('HSET', KEYS[1], 'offset', '', 'journal', '', 'digest', '', 'generation', text(generation), 'openedFor', who, 'position', text(opening), 'last', ARGV[4])
-if not keep then call('HSET', KEYS[1], 'floor', text(opening), 'released', text(opening)) end
+if not keep then call('HSET', KEYS[1], 'floor', text(opening), 'released', text(opening), 'landed', text(opening)) end
 return { who, live, stored(load(state.prefix)) }

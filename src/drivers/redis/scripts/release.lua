@@ -1,46 +1,63 @@
 #!lua flags=allow-oom
--- Moves the release cursor: values that are landed get a TTL (the policy volatile-* may take them before), and the
--- floor is raised to the cursor. A value that a later write replaced stays, and so does one that is held.
+-- Takes note of what is landed, and lets go of it as memory needs.
+--
+--   names   ── given back ──┤ released ── landed, no TTL ──┤ landed ── not landed ──┤ through
+--
+--   1. what is landed is not counted as a burden any more (`bytes`)
+--   2. asked to, or where many names wait: landed values get a TTL (the policy volatile-* may take them before), and
+--      the floor is raised to the last of them. A value that a later write replaced stays, and so does one that is held
+--
+-- The second step costs Redis as much as the write did, and a value that is written again soon never needs it: so it
+-- waits until memory is wanted.
 --
 -- KEYS[1] state
 -- ARGV[1] replicas wanted  ARGV[2] identity  ARGV[3] position up to which all is landed  ARGV[4] TTL in ms
--- ARGV[5] writes of one call, about  ARGV[6] '1' = blocks are given back too (a front without a journal in it)
+-- ARGV[5] writes of one call, about  ARGV[6] positions that may wait between released and landed
 --
 -- Returns { identity, live replicas, seen, more }; more = 1: not there yet, call again
+local BLOCKS = 64
 local who, live = identity(tonumber(ARGV[1]))
 local state = load(prefixOf(KEYS[1]))
-if who ~= ARGV[2] or not state.position then return { who, live, seen(state), 0 } end
+if who ~= ARGV[2] or not state.position then return { who, live, stored(state), 0 } end
 local to, ttl, budget = math.min(tonumber(ARGV[3]), state.position), tonumber(ARGV[4]), tonumber(ARGV[5])
-local log, holds = state.prefix .. 'log', state.prefix .. 'holds'
+local names, holds = state.prefix .. 'names', state.prefix .. 'holds'
 sweep(state, nowMs(), ttl, budget)
-local hasHolds = call('EXISTS', holds) == 1
 
-local function each(name)
+-- Calls `each` with the blocks after a position up to another, while the budget lasts; where it has come to then.
+local function walk(from, upTo, each)
+  while from < upTo and budget > 0 do
+    local blocks = call('XRANGE', names, '(' .. idOf(from), idOf(upTo), 'COUNT', BLOCKS)
+    for _, block in ipairs(blocks) do
+      if budget <= 0 then return from end
+      each(block)
+      from = positionOf(block[1])
+    end
+    if #blocks < BLOCKS then return upTo end
+  end
+  return from
+end
+
+state.landed = walk(state.landed, to, function(block)
+  state.bytes = math.max(0, state.bytes - tonumber(block[2][4]))
+  budget = budget - 1
+end)
+
+local hasHolds = call('EXISTS', holds) == 1
+local function letGo(name)
   local key = state.values .. name
   local version = headOf(key)
-  if version and version <= to and not (hasHolds and call('ZSCORE', holds, name)) then
+  if version and version <= state.landed and not (hasHolds and call('ZSCORE', holds, name)) then
     call('PEXPIRE', key, ttlOf(ttl, version))
   end
 end
-
-local moved, more = false, 0
-while state.released < to do
-  local block = call('XRANGE', log, '(' .. idOf(state.released), '+', 'COUNT', 1)[1]
-  if not block then break end
-  local at = positionOf(block[1])
-  if at > to then break end
-  if budget <= 0 then
-    more = 1
-    break
-  end
-  local writes = eachName(block[2], each)
-  budget = budget - writes - 1
-  state.released, moved = at, true
-  state.bytes = math.max(0, state.bytes - costOfBlock(block[2], writes))
-end
-if moved then
+local target = state.landed - tonumber(ARGV[6])
+if state.released < target then
+  state.released = walk(state.released, target, function(block)
+    budget = budget - eachName(block, letGo)
+  end)
   state.floor = math.max(state.floor, state.released)
-  call('HSET', KEYS[1], 'released', text(state.released), 'floor', text(state.floor), 'bytes', text(state.bytes))
-  if ARGV[6] == '1' then call('XTRIM', log, 'MINID', idOf(state.released + 1)) end
+  call('XTRIM', names, 'MINID', idOf(state.released + 1))
 end
-return { who, live, seen(state), more }
+call('HSET', KEYS[1], 'landed', text(state.landed), 'released', text(state.released), 'floor', text(state.floor),
+  'bytes', text(state.bytes))
+return { who, live, seen(state), (state.landed < to or state.released < target) and 1 or 0 }

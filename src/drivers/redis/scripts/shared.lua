@@ -66,7 +66,7 @@ local SEEN_FIELDS = 10
 -- The state of a partition; without `position` it is missing.
 local function load(prefix)
   local f = call('HMGET', prefix .. 'state', 'position', 'offset', 'journal', 'digest', 'last', 'generation',
-    'floor', 'refusedFrom', 'trimmed', 'bytes', 'epoch', 'fence', 'openedFor', 'released')
+    'floor', 'refusedFrom', 'trimmed', 'bytes', 'epoch', 'fence', 'openedFor', 'released', 'landed')
   return {
     prefix = prefix,
     fields = f,
@@ -84,6 +84,7 @@ local function load(prefix)
     fence = tonumber(f[12] or 0),
     openedFor = f[13],
     released = tonumber(f[14] or 0),
+    landed = tonumber(f[15] or 0),
     values = prefix .. 'v' .. (f[11] or '') .. ':',
   }
 end
@@ -134,47 +135,24 @@ local function held(state, from, to)
   return values
 end
 
--- What a block in the stream adds to the memory that must not be given back before it is landed.
+-- What so many bytes of values are counted as until they are landed: under their keys, and in the stream.
 local function costOf(bytes, writes)
   return 2 * bytes + 160 * writes
 end
 
--- What a block was counted as when it was appended.
-local function costOfBlock(fields, writes)
-  if fields[1] == 'k' then return tonumber(fields[4]) end
-  local bytes = 0
-  for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
-  return costOf(bytes, writes)
+-- A name as the blocks of `names` have it.
+local function framed(name)
+  return pack('<I2', #name) .. name
 end
 
--- Calls `each` with the name (collection:key) of every write in a block. Field `e` holds entries without the bytes of
--- their values (layout.ts), field `k` names alone, each behind its length in two bytes, and then field `b` what they
--- cost in memory. Returns the number of writes.
-local function eachName(fields, each)
-  local blob, at, count = fields[2], 1, 0
-  if fields[1] == 'k' then
-    while at <= #blob do
-      local name
-      name, at = unpackStruct('<I2c0', blob, at)
-      each(name)
-      count = count + 1
-    end
-    return count
-  end
-  while at <= #blob do
-    local length, head = unpackStruct('<I4B', blob, at)
-    if head % 16 == 0 then
-      local _, _, _, _, writes, inside = unpackStruct('<I4BBc0dI2', blob, at)
-      for _ = 1, writes do
-        local flags, collection, key
-        flags, collection, key, inside = unpackStruct('<BBc0I2c0', blob, inside)
-        if flags % 2 == 1 then inside = inside + 8 end
-        if flags >= 2 then inside = inside + 9 end
-        each(collection .. ':' .. key)
-      end
-      count = count + writes
-    end
-    at = at + 4 + length
+-- Calls `each` with every name (collection:key) of a block of `names`, and returns how many there are.
+local function eachName(block, each)
+  local names, at, count = block[2][2], 1, 0
+  while at <= #names do
+    local name
+    name, at = unpackStruct('<I2c0', names, at)
+    each(name)
+    count = count + 1
   end
   return count
 end
@@ -207,17 +185,17 @@ local function empty(state)
   local epoch = tonumber(call('TIME')[1]) - EPOCH_ORIGIN
   if state.epoch then
     epoch = math.max(epoch, tonumber(state.epoch, 16) + 1)
-    if call('EXISTS', prefix .. 'log') == 1 then
-      call('RENAME', prefix .. 'log', prefix .. 'old:' .. state.epoch)
+    if call('EXISTS', prefix .. 'names') == 1 then
+      call('RENAME', prefix .. 'names', prefix .. 'old:' .. state.epoch)
       if call('EXISTS', prefix .. 'holds') == 1 then
         call('RENAME', prefix .. 'holds', prefix .. 'oldHolds:' .. state.epoch)
       end
       call('RPUSH', prefix .. 'old', state.epoch)
     end
   end
-  call('DEL', prefix .. 'voids', prefix .. 'seals', prefix .. 'refused', prefix .. 'holds')
+  call('UNLINK', prefix .. 'log', prefix .. 'voids', prefix .. 'seals', prefix .. 'refused', prefix .. 'holds')
   call('HDEL', prefix .. 'state', 'position', 'offset', 'journal', 'digest', 'last', 'floor', 'refusedFrom',
-    'trimmed', 'released', 'bytes')
+    'trimmed', 'released', 'landed', 'bytes')
   call('HSET', prefix .. 'state', 'epoch', format('%x', epoch))
 end
 
@@ -227,7 +205,7 @@ local function start(state, at)
   local prefix = state.prefix
   call('HSET', prefix .. 'state', 'position', ARGV[at], 'offset', ARGV[at + 1], 'journal', ARGV[at + 2],
     'digest', ARGV[at + 3], 'last', '', 'refusedFrom', ARGV[at + 4], 'floor', ARGV[at], 'trimmed', '0',
-    'released', ARGV[at], 'bytes', '0')
+    'released', ARGV[at], 'landed', ARGV[at], 'bytes', '0')
   at = at + 5
   for _, kind in ipairs({ 'voids', 'seals', 'refused' }) do
     local count = tonumber(ARGV[at])

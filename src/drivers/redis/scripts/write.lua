@@ -4,7 +4,8 @@
 --   1. who answers, and for which generation? another than the caller speaks for: nothing is done
 --   2. each entry in order: void by name, generation or age; sealed; a condition whose key is not held; a
 --      condition that does not hold; else applied. Later entries see what earlier ones of the batch wrote
---   3. runs of applied entries become blocks of the stream (XADD with the position of the run's last write)
+--   3. runs of applied entries become blocks of the stream (XADD with the position of the run's last write), and
+--      their names a block of `names`, for release.lua
 --   4. the newest value of every key is set, without a TTL: it has not landed
 --
 -- Redis refuses the whole script before its first line when memory is full (OOM), the disk fails (MISCONF), or this
@@ -38,6 +39,7 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
   local prefix, values, through = state.prefix, state.values, state.position
   local before, generationStart = through, generation * COUNT_SPAN
   local voidsKey, sealsKey, logKey = prefix .. 'voids', prefix .. 'seals', prefix .. 'log'
+  local namesKey = prefix .. 'names'
   local hasVoids = call('EXISTS', voidsKey) == 1
   local seals
   if call('EXISTS', sealsKey) == 1 then
@@ -50,6 +52,7 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
   local verdicts, missing = {}, {}
   -- The present run of applied entries: arguments of its XADD.
   local run, runCount, runFrom, runWrites, runBytes = { 'XADD', logKey, '', 'e', '' }, 5, 1, 0, 0
+  local names = {}
   local last = ''
 
   local function versionOf(key)
@@ -67,13 +70,15 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
       run[3] = idOf(through)
       run[5] = (runFrom == 1 and to == #blob) and blob or sub(blob, runFrom, to)
       call(unpack(run, 1, runCount))
-      state.bytes = state.bytes + costOf(#run[5] + runBytes, runWrites)
+      local cost = costOf(#run[5] + runBytes, runWrites)
+      call('XADD', namesKey, run[3], 'k', concat(names, '', 1, runWrites), 'b', cost)
+      state.bytes = state.bytes + cost
     end
     runCount, runFrom, runWrites, runBytes = 5, to + 1, 0, 0
   end
 
   local from = 1
-  local keys, fresh = {}, {}
+  local keys, refs, fresh = {}, {}, {}
   for entry = 1, count do
     local length, _, id, knownEnd, writes, at = unpackStruct('<I4BBc0dI2', blob, from)
     local after, firstValue, moved = from + 4 + length, value, through ~= expected
@@ -83,8 +88,9 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
     for write = 1, writes do
       local flags, collection, name
       flags, collection, name, at = unpackStruct('<BBc0I2c0', blob, at)
-      local key = values .. collection .. ':' .. name
-      keys[write] = key
+      local ref = collection .. ':' .. name
+      local key = values .. ref
+      keys[write], refs[write] = key, ref
       if seals and seals[collection] then sealed = true end
       if flags % 2 == 1 then
         if not void then
@@ -132,6 +138,7 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
           slots[key] = slot
         end
         sets[slot] = fresh[write]
+        names[runWrites + write] = framed(refs[write])
       end
       through = through + writes
       last = id
