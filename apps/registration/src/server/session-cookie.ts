@@ -53,6 +53,7 @@ export function claimedSession(
   const session = token === undefined ? undefined : signIn.claimed(token)
   if (session === undefined) throw notSignedIn()
   checkRole(session, role)
+  checkPage(context, session)
   const stands = signIn.stands(session).then((yes) => {
     if (!yes) throw notSignedIn()
   })
@@ -64,6 +65,16 @@ export function claimedSession(
 function checkRole(session: Session, role: Role | undefined): void {
   if (role === undefined || session.role === role) return
   throw new Problem(403, 'forbidden', `This is for the role ${role}; you are signed in as ${session.role}.`)
+}
+
+/**
+ * All tabs of a browser share the cookie. A page says whose it is, so that what one candidate left in a tab is not
+ * saved as the form of the next who signs in on the same computer.
+ */
+function checkPage(context: RequestContext, session: Session): void {
+  const page = context.req.header('x-candidate')
+  if (page !== undefined && page !== session.id)
+    throw new Problem(401, 'unauthenticated', 'Somebody else is signed in here now: sign in again.')
 }
 
 function notSignedIn(): Problem {

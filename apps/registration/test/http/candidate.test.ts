@@ -151,3 +151,19 @@ test('the clock and the catalogue are for everybody', async () => {
   expect((await site.call('GET', '/livez')).status).toBe(200)
   expect((await site.call('GET', '/readyz')).status).toBe(200)
 })
+
+test('a page of one candidate cannot act in the session of the next', async () => {
+  const site = await openSite()
+  const token = candidateToken(site, 0)
+  const stranger = { 'x-candidate': candidateId(1), 'if-match': '"0"' }
+  for (const [method, path, body] of [
+    ['GET', '/api/form', undefined],
+    ['PUT', '/api/form', { choices: [choice(1)] }],
+    ['POST', '/api/form/confirm', undefined],
+  ] as const) {
+    const answer = await site.call(method, path, { token, headers: stranger, ...(body ? { body } : {}) })
+    expect([path, answer.status, answer.body.code]).toEqual([path, 401, 'unauthenticated'])
+  }
+  const own = { 'x-candidate': candidateId(0) }
+  expect((await site.call('GET', '/api/form', { token, headers: own })).body.state).toBe('not-started')
+})
