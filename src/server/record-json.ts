@@ -7,22 +7,21 @@ import type { ParkedInfo, Receipt, Stage } from '../index.ts'
 const CLOSE = 0x7d
 const NULL = Buffer.from('null')
 
+/** Not by Buffer: on Bun its view of an array that is in the heap moves the array out of it. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
 /** Up to here an answer is text: 0.4 us for one of 500 bytes, 0.8-1.1 as bytes, and headers go out in the same piece. */
 const TEXT_BYTES_MAX = 16 * 1024
 
 /** `head`, which ends where a value belongs, then the value's JSON and `}`. */
 function splice(head: string, json: Uint8Array): string | Uint8Array {
-  if (json.length <= TEXT_BYTES_MAX) return `${head}${textOf(json)}}`
+  if (json.length <= TEXT_BYTES_MAX) return `${head}${decoder.decode(json)}}`
   const headBytes = Buffer.byteLength(head)
   const bytes = Buffer.allocUnsafe(headBytes + json.length + 1)
   bytes.write(head, 0, headBytes, 'utf8')
   bytes.set(json, headBytes)
   bytes[headBytes + json.length] = CLOSE
   return bytes
-}
-
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString()
 }
 
 /** A collection's name needs no escapes; a key may be anything. `version` is text, since its ETag needs it too. */
