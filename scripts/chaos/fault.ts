@@ -27,7 +27,9 @@ export interface Strike {
   /** What a fault remembers from one of its steps to the next. */
   aofBytesKept: number
   paused: ServerNode | undefined
-  /** Lets landing go on, which is held before the strike so that something is un-landed. */
+  /** Landing stands still from here on, and something is un-landed. Comes after `prepare`, where that did not ask. */
+  holdLanding(): Promise<void>
+  /** Lets it go on before the strike is over. */
   releaseLanding(): Promise<void>
 }
 
@@ -38,6 +40,8 @@ export interface Fault {
   /** Profiles that can have it, and what each promises then. */
   readonly promised: Partial<Readonly<Record<ProfileName, Promised>>>
   readonly needsReplica?: boolean
+  /** MariaDB is set back: processes learn of it only when they look. */
+  readonly databaseGoesBack?: boolean
   /** Every answer that says no says also that it may be asked again, and every request is answered. */
   readonly gentle?: boolean
   prepare?(strike: Strike): Promise<void>

@@ -51,6 +51,7 @@ export const mariadbFaults: readonly Fault[] = [
     name: 'mariadb restored',
     does: 'MariaDB is set back to a backup of some seconds before',
     promised: safeEverywhere,
+    databaseGoesBack: true,
     prepare: async ({ world }) => {
       await copyFolder(world.mariadb, world.mariadb.dataFolder, copyOf(world))
       await sleep(LATER_MS)
@@ -62,6 +63,7 @@ export const mariadbFaults: readonly Fault[] = [
     name: 'mariadb restored past a raise',
     does: 'MariaDB is set back to before a new generation that Redis has begun since',
     promised: promise('none lost', ['redis', 'redis+wait']),
+    databaseGoesBack: true,
     prepare: async ({ world }) => {
       await copyFolder(world.mariadb, world.mariadb.dataFolder, copyOf(world))
       await world.redis.kill()

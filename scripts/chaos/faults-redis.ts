@@ -19,12 +19,15 @@ const CUTS = 6
 const copyOf = (world: World): string => join(world.folder, 'redis-copy')
 
 /** The replica falls behind from now on: cut off, or, where it is waited for, paused. */
-async function lag({ world, clients, ...strike }: Strike): Promise<number> {
+async function lag({ world, clients, dice, holdLanding }: Strike): Promise<number> {
   const survives = clients.mark()
   await world.replicated()
-  if (world.profile === 'redis+wait') await world.replica.kill('SIGSTOP')
-  else world.replicaLinks[0]?.cut()
-  await sleep(strike.dice.between(LATER_MS / 2, LATER_MS))
+  if (world.profile === 'redis+wait') {
+    // Nothing is acknowledged any more from here on: what is to be un-landed must be there before.
+    await holdLanding()
+    await world.replica.kill('SIGSTOP')
+  } else world.replicaLinks[0]?.cut()
+  await sleep(dice.between(LATER_MS / 2, LATER_MS))
   return survives
 }
 

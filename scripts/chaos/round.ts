@@ -26,7 +26,9 @@ const WARM_UP_WRITES = 150
 const MORE_LOAD_MS = 800
 const UNLANDED_MIN = 5
 const WAIT_MS_MAX = 30_000
-const HOLD_MS_MAX = 3_000
+const HOLD_MS_MAX = 5_000
+/** A partition with nothing to land looks every five seconds whether the database has gone back. */
+const IDLE_LOOK_MS = 6_500
 const POLL_MS = 25
 const BREACHES_SHOWN = 12
 const TRIES_MAX = 3
@@ -152,7 +154,14 @@ async function runCourse(
   const load = clients.run()
   try {
     await until('the load runs', () => clients.acknowledged >= WARM_UP_WRITES)
-    let releaseLanding = async (): Promise<void> => undefined
+    let held: { readonly landed: Window['landed']; release(): Promise<void> } | undefined
+    const holdLanding = async (): Promise<void> => {
+      if (held !== undefined) return
+      const { release } = await world.holdLanding()
+      await until('writes are un-landed', async () => (await unlandedIn(world)) >= UNLANDED_MIN, HOLD_MS_MAX)
+      course.unlanded = await unlandedIn(world)
+      held = { landed: await world.rows(), release }
+    }
     const strike: Strike = {
       world,
       clients,
@@ -162,19 +171,16 @@ async function runCourse(
       wrongSide: [],
       aofBytesKept: 0,
       paused: undefined,
-      releaseLanding: () => releaseLanding(),
+      holdLanding,
+      releaseLanding: async () => held?.release(),
     }
     await fault.prepare?.(strike)
-    const held = await world.holdLanding()
-    releaseLanding = held.release
-    await until('writes are un-landed', async () => (await unlandedIn(world)) >= UNLANDED_MIN, HOLD_MS_MAX)
-    const landed = await world.rows()
-    course.unlanded = await unlandedIn(world)
+    await holdLanding()
     await until('requests are in flight', () => clients.inFlight > 0)
     course.inFlight = clients.inFlight
     const at = clients.mark()
     await fault.strike(strike)
-    await held.release()
+    await strike.releaseLanding()
     await fault.heal?.(strike)
     const healed = performance.now()
     let probes = 0
@@ -184,7 +190,7 @@ async function runCourse(
       from: strike.survivesUpTo ?? 0,
       fault: at,
       until: clients.mark(),
-      landed,
+      landed: held?.landed ?? new Map(),
       wrongSide: strike.wrongSide,
     }
     await sleep(MORE_LOAD_MS)
@@ -192,6 +198,7 @@ async function runCourse(
     load.stop()
     await load.done
   }
+  if (fault.databaseGoesBack === true) await sleep(IDLE_LOOK_MS)
   await until('pending is zero in every process', async () => {
     const all = await world.statuses()
     return all.every((status) => status?.totals.pending === 0 && status.totals.parked === 0)
@@ -208,6 +215,12 @@ async function runCourse(
   const verified = await world.verify()
   if (verified.code !== 0)
     course.breaches.push(`verify: exit ${verified.code}: ${(verified.out || verified.err).slice(0, 600)}`)
+  else {
+    const { ledger } = JSON.parse(verified.out) as { ledger: { partition: number; pending: number }[] }
+    for (const { partition, pending } of ledger)
+      if (pending > 0)
+        course.breaches.push(`verify: partition ${partition} has ${pending} pending, and status said none`)
+  }
 }
 
 /** What is accepted and in no table yet, as the processes say that land. */
