@@ -358,6 +358,20 @@ describe('when things go wrong', () => {
     expect((await site().form(strangerToken)).state).toBe('not-started')
   })
 
+  test('what one candidate left in a tab is never saved as the form of the next', async () => {
+    const [one, next] = [await site().signedIn(27), await site().signedIn(28)]
+    const page = await site().browser.page('/', { token: one.token })
+    await page.getByRole('button', { name: 'Add a choice' }).click()
+    await page.keyboard.type('10003')
+    await page.keyboard.press('Enter')
+    await page.locator('.result').first().click()
+    await page.keyboard.press('Escape')
+    await page.context().addCookies([{ name: 'session', value: next.token, url: site().url }])
+    await button(page, 'Save').click()
+    await page.getByText('still on this page').waitFor()
+    expect((await site().form(next.token)).state).toBe('not-started')
+  })
+
   test('leaving with unsaved changes is asked about; without them it is not', async () => {
     const { page } = await openForm(17, 2)
     const asked: string[] = []

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { candidateId, generatedCode, teacherLogin } from '../../apps/registration/src/generate/people.ts'
 import { keysOf, secretFromFile } from '../../apps/registration/src/people/keys.ts'
 import type { Keys } from '../../apps/registration/src/people/keys.ts'
@@ -183,6 +183,8 @@ export async function someChoices(site: Site, count: number): Promise<Choice[]> 
 /** One application and one browser for a test file; no test may leave the browser anything to complain about. */
 export function siteOfFile(): () => Site {
   let site: Site | undefined
+  // Each step waits for 10 s at most; on a busy machine several of them come near to that.
+  vi.setConfig({ testTimeout: 60_000 })
   beforeAll(async () => {
     site = await Site.start()
   }, START_MS)

@@ -82,8 +82,8 @@ function showSignIn(notice) {
 async function enter(signedIn) {
   if (own?.person.candidate !== signedIn.id) session = newSession(signedIn.id)
   const [person, exam] = await Promise.all([
-    api('GET', '/api/me'),
-    readExam(),
+    api('GET', '/api/me', { whose: signedIn.id }),
+    readExam(signedIn.id),
     session.load(),
     loadSchools(),
     syncClock(),
@@ -101,9 +101,10 @@ async function enter(signedIn) {
   form.removeAttribute('aria-busy')
 }
 
-async function readExam() {
+/** @param {string} whose */
+async function readExam(whose) {
   try {
-    return await api('GET', '/api/exam')
+    return await api('GET', '/api/exam', { whose })
   } catch (error) {
     if (error instanceof ApiProblem && error.code === 'not-found') return undefined
     throw error
