@@ -1,6 +1,6 @@
 /** A Redis Cluster of three masters, one of them with a replica that takes over. */
 import { Cluster } from 'ioredis'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openRedisFront } from '../../../src/drivers/redis/front.ts'
 import { openRedisFused } from '../../../src/drivers/redis/fused.ts'
 import { systemClock } from '../../../src/kit/clock.ts'
@@ -15,6 +15,9 @@ import { Load } from './load.ts'
 import { outcome } from './one-writer.ts'
 import { newNamespace } from './redis-store.ts'
 import { redisTier } from './redis-tier.ts'
+
+// Real servers under load, on machines that may be busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const cluster = await privateRedisCluster({
   replicasPerMaster: 1,
@@ -119,4 +122,4 @@ test('a replica that takes over is another store for its partitions, and the oth
       { kind: 'applied' },
     ])
   }
-}, 60_000)
+})

@@ -4,11 +4,14 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { privateRedis } from '../../servers/private-servers.ts'
 import { Load } from './load.ts'
 import { evictLanded, plainClient } from './redis-store.ts'
 import { redisTier } from './redis-tier.ts'
+
+// Real servers under load, on machines that may be busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const redis = await privateRedis({ appendfsync: 'none' })
 const admin = plainClient(redis.url)

@@ -5,7 +5,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { PREEXISTING, position } from '../../../src/model/position.ts'
 import type { Position } from '../../../src/model/position.ts'
 import { ref, shown, valueOf, write } from '../../conformance/line.ts'
@@ -13,6 +13,9 @@ import { privateRedis } from '../../servers/private-servers.ts'
 import { oneWriter, outcome, valueOfBytes } from './one-writer.ts'
 import type { Writer } from './one-writer.ts'
 import { plainClient } from './redis-store.ts'
+
+// Real servers under load, on machines that may be busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const KIB = 1_024
 
@@ -197,7 +200,7 @@ test('while Redis loads its data nothing is believed, and afterwards the store i
   expect((await one.fused.write(0, before.identity, 1, [one.put('c', '1')])).kind).toBe('fenced')
   await one.raise(2, true)
   expect(await put(one, 'c')).toBe('answered')
-}, 60_000)
+})
 
 test('a server that wants a password, or whose user may not run scripts, is unavailable and says why', async () => {
   const redis = await privateRedis({}, onTestFinished)
