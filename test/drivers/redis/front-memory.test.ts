@@ -16,9 +16,15 @@ interface Started {
   apply(from: number): Promise<ApplyResult>
 }
 
-async function started(): Promise<Started> {
+async function started(options: { readonly releaseShare?: number } = {}): Promise<Started> {
   const namespace = newNamespace()
-  const front = await openRedisFront({ url: redis.url, namespace, partitions: 1, clock: systemClock })
+  const front = await openRedisFront({
+    url: redis.url,
+    namespace,
+    partitions: 1,
+    clock: systemClock,
+    ...options,
+  })
   onTestFinished(() => front.close())
   const line = new Line()
   const { identity } = await front.start(0, emptyFold(line))
@@ -37,22 +43,46 @@ function admin(): ReturnType<typeof plainClient> {
 }
 
 test('what is applied counts until it is landed, and the names that were kept for that go with it', async () => {
-  const { front, line, namespace, apply } = await started()
+  const { front, line, namespace, apply } = await started({ releaseShare: 0 })
   const client = admin()
-  const log = `${namespace}:{0}:log`
+  const names = `${namespace}:{0}:names`
   for (let n = 0; n < 50; n += 1) line.put(`k${n}`, 'x'.repeat(1_000))
   await apply(0)
   const full = front.usage().bytes
   expect(full).toBeGreaterThan(50 * 1_000)
-  expect(await client.xlen(log)).toBeGreaterThan(0)
+  expect(await client.xlen(names)).toBeGreaterThan(0)
   const { identity } = await front.state(0)
   await front.release(0, identity, line.end)
   expect(front.usage().bytes).toBe(0)
-  expect(await client.xlen(log)).toBe(0)
+  expect(await client.xlen(names)).toBe(0)
   line.put('k0', 'again')
   await apply(51)
   expect(front.usage().bytes).toBeGreaterThan(0)
   expect(front.usage().bytes).toBeLessThan(full / 20)
+})
+
+test('what has landed counts no more at once, and stays until memory is wanted', async () => {
+  const { front, line, namespace, apply } = await started()
+  const client = admin()
+  for (let n = 0; n < 50; n += 1) line.put(`k${n}`, 'x'.repeat(1_000))
+  const { seen } = await apply(0)
+  await front.release(0, seen.identity, line.end)
+  expect(front.usage().bytes).toBe(0)
+  const lives = async (): Promise<number[]> =>
+    Promise.all((await client.keys(`${namespace}:*:v*`)).map((key) => client.pttl(key)))
+  expect(new Set(await lives())).toEqual(new Set([-1]))
+  const ballast = Array.from({ length: 40 }, (_, n) => `ballast ${n}`)
+  for (const name of ballast) await client.set(name, 'x'.repeat(500_000))
+  await expect
+    .poll(
+      async () => {
+        await front.release(0, seen.identity, line.end)
+        return Math.min(...(await lives()))
+      },
+      { timeout: 10_000 },
+    )
+    .toBeGreaterThan(0)
+  await client.del(ballast)
 })
 
 test('discarding a partition gives its memory back', async () => {
