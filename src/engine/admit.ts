@@ -1,7 +1,7 @@
 /**
  * Admission: what must hold before a write may enter the journal. Nothing has happened yet when it says no.
  *
- *   conditions ─▶ their keys are in the front and held there   else: filled, or `unavailable`
+ *   conditions ─▶ their keys are in the front and held there   else: filled, or `unavailable` (separate journal)
  *   memory     ─▶ its bytes are reserved in the front          else: `overloaded`, naming the bound
  *
  * So that a cold key cannot stall a partition at apply, and apply never fails for memory.
@@ -50,7 +50,8 @@ export class Admission {
     const { partition, writes, signal } = request
     signal?.throwIfAborted()
     const { front } = this.#shape
-    if (hasCondition(writes)) {
+    // Where the front judges as it appends, it says so itself when it lacks a key, and has appended nothing.
+    if (!this.#shape.judged && hasCondition(writes)) {
       const conditions = writes.filter(isConditional)
       await this.#reader.hold(partition, conditions, { timeoutMs: this.#context.settings.waitMs, signal })
     }

@@ -9,8 +9,6 @@ import { SpillwayError } from '../errors.ts'
 import type { Report } from '../events.ts'
 import { withDeadline } from '../kit/clock.ts'
 import type { Clock } from '../kit/clock.ts'
-import { BackgroundLoop } from '../kit/lifecycle.ts'
-import type { Loop } from '../kit/lifecycle.ts'
 import type { Random } from '../kit/random.ts'
 import type { RecordRef, Write } from '../model/entry.ts'
 import { generationOf } from '../model/position.ts'
@@ -24,6 +22,7 @@ import { Admission, WRITE_OVERHEAD_BYTES } from './admit.ts'
 import { asked, untilStoresAnswer } from './asked.ts'
 import { quietly } from './context.ts'
 import type { EngineContext } from './context.ts'
+import { DatabaseWatch } from './database-watch.ts'
 import { Reader } from './read.ts'
 import type { ReadLimits } from './read.ts'
 import { parseHandle } from './entry-handle.ts'
@@ -65,8 +64,8 @@ export type WaitStage = 'journaled' | 'visible' | 'landed'
 
 /** Room that the journal must have for this process to call itself ready: a batch of small writes. */
 const JOURNAL_ROOM_BYTES = 64 * 1024
-/** Pause between looks at the database's positions where another process lands. */
-const POLL_MS = 100
+/** How long closing waits for a database that does not answer any more. */
+const CLOSING_LOOK_MS = 1_000
 
 export class Engine {
   readonly context: EngineContext
@@ -74,7 +73,7 @@ export class Engine {
   readonly #reader: Reader
   readonly #admission: Admission
   readonly #lands: boolean
-  readonly #poll: Loop
+  readonly #watch: DatabaseWatch
   readonly #alone: boolean
   #closed = false
   #closing: Promise<{ readonly pending: number }> | undefined
@@ -123,22 +122,9 @@ export class Engine {
     this.#alone = alone
     this.#reader = new Reader(context, shape.front, shape.partitions)
     this.#admission = new Admission(context, shape, this.#reader)
-    const { clock, random } = context
-    this.#poll = new BackgroundLoop({
-      name: 'watching the database position',
-      clock,
-      random,
-      run: async (signal) => {
-        await clock.sleep(lands ? context.settings.idleLookMs : POLL_MS, signal)
-        for (const row of await context.database.partitions()) {
-          const { landed, lander } = this.#partition(row.partition)
-          if (lands) lander.look(row.mark)
-          else landed.note(row.mark.position, row.counts)
-        }
-      },
-    })
+    this.#watch = new DatabaseWatch(context, shape, lands)
     shape.start()
-    this.#poll.start()
+    this.#watch.start()
   }
 
   get partitions(): number {
@@ -307,10 +293,12 @@ export class Engine {
         await Promise.all(shape.partitions.map((one) => one.landed.reached(one.end, until)))
       }).catch(() => false)
     }
-    const pending = this.pending()
     shape.writes.close()
-    await this.#poll.stop()
+    await this.#watch.stop()
     await shape.stop()
+    // A database that went back since the last batch has less than was known: what is left is counted from it.
+    await withDeadline(context.clock, CLOSING_LOOK_MS, this.#watch.note()).catch(() => undefined)
+    const pending = this.pending()
     await shape.close()
     await context.database.close()
     return { pending }
