@@ -4,6 +4,7 @@ import { UsageError, commandLine, usage } from './cli/options.ts'
 import type { CommandLine } from './cli/options.ts'
 import { tell } from './cli/output.ts'
 import { checkVerb } from './cli/verb-check.ts'
+import { demoVerb } from './cli/verb-demo.ts'
 import { eveningVerb } from './cli/verb-evening.ts'
 import { generateVerb, sessionsVerb } from './cli/verb-generate.ts'
 import { importVerb } from './cli/verb-import.ts'
@@ -26,6 +27,7 @@ const VERBS: Readonly<
   'reset-password': ['--login ID [--as ROLE]: prints a one-time code', resetPasswordVerb],
   generate: ['CSV files of made-up people', generateVerb],
   load: ['the mix of a deadline evening, with rates, percentiles and a proof', loadVerb],
+  demo: ['an evening in twenty seconds: spike, kill -9, close, export, proof; nothing to install', demoVerb],
   evening: ['the last hour in two minutes: spike, kills, close, export, proof', eveningVerb],
   sessions: ['session tokens of made-up people, for load', sessionsVerb],
 }

@@ -5,18 +5,22 @@ import { join } from 'node:path'
 import { instantOf } from '../clock.ts'
 import { generateFiles } from '../generate/files.ts'
 import { candidateId } from '../generate/people.ts'
+import { SessionTokens } from '../people/session-token.ts'
+import { openServices } from './opened.ts'
 import type { Opened } from './opened.ts'
+import type { Places } from './options.ts'
 import { tell } from './output.ts'
 import { importFile } from './verb-import.ts'
 
 export const STAFF_LOGIN = 'admin'
 const DAY_MS = 86_400_000
+const DRAIN_MS = 120_000
 
 /** Generated people, where nobody is there; with a window around now. */
-export async function fill(opened: Opened, people: number): Promise<void> {
+export async function fill(opened: Opened, people: number, quiet = false): Promise<void> {
   const { store, clock } = opened.services
   if ((await store.candidates.get(candidateId(0))) !== undefined) return
-  tell(`Nobody is here yet: making ${people} candidates, their classes, results and a catalogue.`)
+  if (!quiet) tell(`Nobody is here yet: making ${people} candidates, their classes, results and a catalogue.`)
   const folder = await mkdtemp(join(tmpdir(), 'registration-'))
   try {
     const files = await generateFiles({
@@ -25,7 +29,7 @@ export async function fill(opened: Opened, people: number): Promise<void> {
       codeKey: opened.keys.oneTimeCode,
       readySecrets: false,
     })
-    for (const [kind, path] of files) await importFile(opened.services.imports, kind, path)
+    for (const [kind, path] of files) await importFile(opened.services.imports, kind, path, quiet)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -42,4 +46,21 @@ export async function firstStaff({ services }: Opened): Promise<void> {
   if ((await store.credentials.get(`staff/${STAFF_LOGIN}`)) !== undefined) return
   const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
   tell(`Staff: login ${STAFF_LOGIN}, one-time code ${code} (told only now; reset-password makes another).`)
+}
+
+/** People, and a member of staff whose code is known. */
+export async function prepared(
+  places: Places,
+  people: number,
+  quiet = false,
+): Promise<{ code: string; tokens: SessionTokens }> {
+  const opened: Opened = await openServices(places)
+  const { store, signIn } = opened.services
+  try {
+    await fill(opened, people, quiet)
+    const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
+    return { code, tokens: new SessionTokens(opened.keys.session) }
+  } finally {
+    await store.close({ drainMs: DRAIN_MS })
+  }
 }

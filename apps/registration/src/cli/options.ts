@@ -39,6 +39,7 @@ const OPTIONS = {
     'FILE',
     'load, evening: the program that runs the server, such as a Bun; default this one',
   ],
+  sabotage: ['HOW', 'serve, demo: ack-before-journal makes the server wrong, to see the proof fail'],
   json: ['', 'results as JSON on stdout'],
   help: ['', 'this text'],
 } as const
@@ -95,10 +96,13 @@ export function placesOf(line: CommandLine, usual?: string): Places {
   const role = line.text('role') ?? 'all'
   if (role !== 'all' && role !== 'api' && role !== 'lander')
     throw new UsageError(`--role must be all, api or lander; it is ${role}.`)
+  const sabotage = line.text('sabotage')
+  if (sabotage !== undefined && sabotage !== 'ack-before-journal')
+    throw new UsageError(`--sabotage takes only ack-before-journal; it is ${sabotage}.`)
   return {
     folder,
     secretFile: line.text('secret-file') ?? join(folder, 'secret.key'),
-    store: { front, journal, database, role },
+    store: { front, journal, database, role, ...(sabotage === undefined ? {} : { sabotage }) },
     isEmbedded: front === 'memory:',
   }
 }

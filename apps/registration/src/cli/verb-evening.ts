@@ -11,18 +11,14 @@ import { startRealServers } from '../load/real-servers.ts'
 import type { RealServers } from '../load/real-servers.ts'
 import { ServerChild } from '../load/server-child.ts'
 import { StaffClient } from '../load/staff-client.ts'
-import { SessionTokens } from '../people/session-token.ts'
-import { STAFF_LOGIN, fill } from './first-data.ts'
+import { STAFF_LOGIN, prepared } from './first-data.ts'
 import { placesOf } from './options.ts'
 import type { CommandLine, Places } from './options.ts'
-import { openServices } from './opened.ts'
-import type { Opened } from './opened.ts'
 import { tell } from './output.ts'
 import { checkVerb } from './verb-check.ts'
 import { checkArguments, storeArguments } from './verb-load.ts'
 
 const PEOPLE = 5_000
-const DRAIN_MS = 120_000
 
 export async function eveningVerb(line: CommandLine): Promise<number> {
   const scratch =
@@ -86,19 +82,6 @@ async function play(line: CommandLine, places: Places, real: RealServers | undef
     ])
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
-  }
-}
-
-/** People, and a member of staff whose code is known. */
-async function prepared(places: Places, people: number): Promise<{ code: string; tokens: SessionTokens }> {
-  const opened: Opened = await openServices(places)
-  const { store, signIn } = opened.services
-  try {
-    await fill(opened, people)
-    const code = await signIn.reset({ role: 'staff', id: STAFF_LOGIN }, 'created')
-    return { code, tokens: new SessionTokens(opened.keys.session) }
-  } finally {
-    await store.close({ drainMs: DRAIN_MS })
   }
 }
 

@@ -22,8 +22,14 @@ export async function importVerb(line: CommandLine): Promise<number> {
   })
 }
 
-/** With progress and a closing line on stderr. */
-export async function importFile(imports: Imports, kind: ImportKind, path: string): Promise<ImportReport> {
+/** With progress and a closing line on stderr, unless it is to be quiet. */
+export async function importFile(
+  imports: Imports,
+  kind: ImportKind,
+  path: string,
+  quiet = false,
+): Promise<ImportReport> {
+  if (quiet) return imports.run(kind, path)
   const progress = new ProgressLine()
   const report = await imports
     .run(kind, path, ({ lines, linesPerSecond, etaSeconds }) => {

@@ -7,7 +7,6 @@ import { sleep, systemClock } from '../clock.ts'
 import type { Choice } from '../domain/choices.ts'
 import { candidateId, teacherLogin } from '../generate/people.ts'
 import type { SessionTokens } from '../people/session-token.ts'
-import type { HistoryFile } from './history-file.ts'
 import { HttpConnection } from './http-connection.ts'
 import type { LoadAnswer, LoadRequest } from './http-connection.ts'
 import { Latencies } from './latencies.ts'
@@ -23,7 +22,22 @@ export interface GeneratorOptions {
   readonly tokens: SessionTokens
   readonly mix: Mix
   readonly seed: number
-  readonly history: HistoryFile | undefined
+  readonly history: History | undefined
+  /** Hears of each answer; `ok` false: refused, or none came. */
+  readonly onAnswer?: (kind: AskKind, ok: boolean) => void
+}
+
+/** Takes down what clients were told. */
+export interface History {
+  add(line: Told): void
+}
+
+export interface Told {
+  readonly kind: 'read' | 'save'
+  readonly candidate: string
+  readonly outcome?: 'saved' | 'refused' | 'unknown'
+  readonly version?: number | undefined
+  readonly [member: string]: unknown
 }
 
 export interface KindFigures {
@@ -52,7 +66,7 @@ interface Counted {
 }
 
 const TOKEN_MS = 12 * 3_600_000
-const WAIT_AFTER_FAILURE_MS = 20
+const WAIT_AFTER_FAILURE_MS = 250
 
 export class Generator {
   readonly #options: GeneratorOptions
@@ -63,6 +77,8 @@ export class Generator {
   /** Asks a second of all connections; 0 = as many as are answered. */
   #perSecond = 0
   readonly #connections: HttpConnection[]
+  /** Requests without an answer yet. */
+  inFlight = 0
 
   constructor(options: GeneratorOptions) {
     this.#options = options
@@ -183,7 +199,7 @@ export class Generator {
     const body = JSON.stringify({ choices })
     const request = { method: 'PUT', path: '/api/form', token, body, ifMatch } as const
     const { ok, answer } = await this.#send(connection, 'save', request)
-    const line = { kind: 'save', candidate, choices }
+    const line = { kind: 'save', candidate, choices } as const
     known.version = undefined
     if (ok && answer !== undefined) {
       const { version, receipt, savedAt } = JSON.parse(answer.body) as SavedBody
@@ -205,11 +221,14 @@ export class Generator {
     request: LoadRequest,
   ): Promise<{ readonly ok: boolean; readonly answer: LoadAnswer | undefined }> {
     const startedMs = performance.now()
+    this.inFlight += 1
     const answer = await connection.send(request)
+    this.inFlight -= 1
     const ok = answer !== undefined && answer.status >= 200 && answer.status < 300
     const { latencies, refused } = this.#counted[kind]
     if (ok) latencies.add(performance.now() - startedMs)
     else refused.set(codeOf(answer), (refused.get(codeOf(answer)) ?? 0) + 1)
+    this.#options.onAnswer?.(kind, ok)
     return { ok, answer }
   }
 }

@@ -55,3 +55,16 @@ test('an evening with a killed server ends with every promise kept', async () =>
   expect(verdict).toMatchObject({ ok: true, receiptsChecked: true, exportChecked: true })
   expect(verdict.told).toBeGreaterThan(0)
 }, 120_000)
+
+test('a demo of a server that acknowledges before the journal fails, and says what was broken', async () => {
+  const args = ['demo', '--people', '300', '--sabotage', 'ack-before-journal']
+  const child = spawn('node', ['--conditions=spillway-source', MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  const [code] = (await once(child, 'close')) as [number]
+  expect([code, out.includes('FAIL'), out.includes('told: version')]).toEqual([1, true, true])
+  // Plain where no terminal is looking.
+  expect(out).not.toContain('\u001b')
+}, 120_000)
