@@ -124,7 +124,7 @@ export class RedisStore {
     try {
       const keys = partitions.map((partition) => this.#stateKey(partition))
       const answer = await this.#run(this.#writes, script, keys, args)
-      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated()
+      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(answer)
       return answer
     } catch (error) {
       throw nothingHappened(error) ?? error
@@ -146,7 +146,7 @@ export class RedisStore {
         if (!isUnknownScript(error)) throw error
         return this.#sendMany('EVAL', script.source, keys, many)
       })
-      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated()
+      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(answer)
       return answer
     } catch (error) {
       throw nothingHappened(error) ?? error
@@ -255,14 +255,30 @@ export class RedisStore {
     this.#reads.disconnect()
   }
 
-  /** Waits until the replicas have all that this connection has written. */
-  async #replicated(): Promise<void> {
-    const replicas = await this.#writes.call('WAIT', this.waitReplicas, this.#waitMs)
-    if (Number(replicas) >= this.waitReplicas) return
-    throw new SpillwayError(
-      'outcome-unknown',
-      `Only ${String(replicas)} of ${this.waitReplicas} replicas confirmed the write within ${this.#waitMs} ms.`,
-    )
+  /**
+   * Waits until the replicas have all that this connection has written. The connection may lead to another server by
+   * now, whose WAIT would confirm what it never had: so it is asked who it is right behind, and must be who answered
+   * the write. Whatever fails here, the write has happened: its outcome is unknown.
+   */
+  async #replicated(answer: unknown): Promise<void> {
+    const [replicas, info] = await Promise.all([
+      this.#writes.call('WAIT', this.waitReplicas, this.#waitMs),
+      this.#writes.call('INFO', 'server', 'replication'),
+    ]).catch((cause: unknown) => {
+      throw new SpillwayError('outcome-unknown', 'The replicas did not say whether they have the write.', {
+        cause,
+      })
+    })
+    if (Number(replicas) < this.waitReplicas)
+      throw new SpillwayError(
+        'outcome-unknown',
+        `Only ${String(replicas)} of ${this.waitReplicas} replicas confirmed the write within ${this.#waitMs} ms.`,
+      )
+    if (Array.isArray(answer) && String(answer[0]) !== identityIn(String(info)))
+      throw new SpillwayError(
+        'outcome-unknown',
+        'The connection was led to another server before the replicas of the first one had confirmed the write.',
+      )
   }
 
   async #run(
@@ -293,4 +309,12 @@ export class RedisStore {
     invariant(key !== undefined, `Partition ${partition} was asked for in a store of ${this.partitions}`)
     return key
   }
+}
+
+/** As `identity` of shared.lua says it of a master; of anything else nothing that it could say. */
+function identityIn(info: string): string {
+  const [runId, role, replid] = ['run_id', 'role', 'master_replid'].map(
+    (field) => new RegExp(`^${field}:(\\w+)`, 'm').exec(info)?.[1],
+  )
+  return role === 'master' ? `${runId}-${replid}` : ''
 }

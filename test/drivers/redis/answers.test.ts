@@ -293,6 +293,19 @@ describe('with one replica to wait for', () => {
     expect(await ids(one)).not.toContain('refused')
   })
 
+  test('replicas of another server confirm nothing, though the connection was moved to it under way', async () => {
+    const { primary, replica } = await pair()
+    const other = await privateRedis({}, onTestFinished)
+    await privateRedis({ replicaOf: other.port }, onTestFinished)
+    const proxy = await cuttingProxy(primary.port)
+    const one = await oneWriter({ url: proxy.url, waitReplicas: 1, waitMs: 2_000 })
+    expect(await put(one, 'a')).toBe('answered')
+    await replica.kill('SIGSTOP')
+    proxy.moveUnder(other.port)
+    expect(await put(one, 'b')).toBe('unknown')
+    await replica.kill('SIGCONT')
+  })
+
   test('a replica that takes over has everything that was answered, and fences who spoke to the old primary', async () => {
     const { primary, replica, one } = await pair()
     for (let n = 0; n < 50; n += 1) expect(await put(one, `k${n}`)).toBe('answered')

@@ -21,6 +21,13 @@ export interface CuttingProxy {
   pass(): void
   /** Leads everybody to another server, as an address that moves at a failover. */
   leadTo(port: number): void
+  /** After the next reply, connections go on as they are, but to another server: as if an address moved under them. */
+  moveUnder(port: number): void
+}
+
+interface Pair {
+  readonly client: Socket
+  upstream: Socket
 }
 
 export async function cuttingProxy(server: number): Promise<CuttingProxy> {
@@ -28,34 +35,43 @@ export async function cuttingProxy(server: number): Promise<CuttingProxy> {
   let mode: 'pass' | 'cut-replies' | 'cut-requests' | 'refuse' = 'pass'
   let sent = ''
   let connections = 0
-  const pairs = new Set<readonly [Socket, Socket]>()
+  let moving: number | undefined
+  const pairs = new Set<Pair>()
   const listener = createServer((client) => {
     if (mode === 'refuse') return void client.destroy()
     connections += 1
-    const upstream = connect(port, '127.0.0.1')
-    const pair = [client, upstream] as const
+    const pair: Pair = { client, upstream: connect(port, '127.0.0.1') }
     pairs.add(pair)
     const end = (): void => {
       pairs.delete(pair)
       client.destroy()
-      upstream.destroy()
+      pair.upstream.destroy()
+    }
+    const listen = (): void => {
+      const { upstream } = pair
+      upstream.on('data', (chunk: Buffer) => {
+        if (mode === 'cut-replies') return end()
+        client.write(chunk)
+        if (moving === undefined) return
+        upstream.removeAllListeners('close').destroy()
+        pair.upstream = connect(moving, '127.0.0.1')
+        listen()
+      })
+      upstream.on('close', end).on('error', end)
     }
     client.on('data', (chunk: Buffer) => {
       sent += chunk.toString('latin1')
       if (mode === 'cut-requests') end()
-      else upstream.write(chunk)
+      else pair.upstream.write(chunk)
     })
-    upstream.on('data', (chunk: Buffer) => {
-      if (mode === 'cut-replies') end()
-      else client.write(chunk)
-    })
-    for (const socket of pair) socket.on('close', end).on('error', end)
+    client.on('close', end).on('error', end)
+    listen()
   })
   await new Promise<void>((resolve) => {
     listener.listen(0, '127.0.0.1', resolve)
   })
   const breakAll = (): void => {
-    for (const pair of pairs) for (const socket of pair) socket.destroy()
+    for (const { client, upstream } of pairs) for (const socket of [client, upstream]) socket.destroy()
   }
   onTestFinished(async () => {
     breakAll()
@@ -87,6 +103,9 @@ export async function cuttingProxy(server: number): Promise<CuttingProxy> {
     leadTo: (other) => {
       port = other
       breakAll()
+    },
+    moveUnder: (other) => {
+      moving = other
     },
   }
 }
