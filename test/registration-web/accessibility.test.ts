@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Page } from 'playwright-core'
+import type { Page } from '../../apps/registration/test/web/browser.ts'
 import { siteOfFile, someChoices } from './site.ts'
 
 const site = siteOfFile()

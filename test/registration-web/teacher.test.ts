@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Locator, Page } from 'playwright-core'
+import type { Locator, Page } from '../../apps/registration/test/web/browser.ts'
 import { siteOfFile, someChoices } from './site.ts'
 
 const site = siteOfFile()

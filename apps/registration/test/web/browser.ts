@@ -5,6 +5,8 @@
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 
+export type { Locator, Page } from 'playwright-core'
+
 /** What answers with an error status is written to the console by Chromium itself; the pages handle those. */
 const EXPECTED = /^Failed to load resource: (the server responded with a status of (4\d\d|503)|net::ERR_)/
 
