@@ -122,6 +122,7 @@ export class RedisFused implements FusedFront {
 
   async openGeneration(
     partition: number,
+    identity: string,
     generation: number,
     keep: boolean,
     fold: FoldSnapshot,
@@ -131,6 +132,7 @@ export class RedisFused implements FusedFront {
       'open-generation',
       [partition],
       [
+        identity,
         generation,
         keep ? 1 : 0,
         this.#store.waitReplicas,

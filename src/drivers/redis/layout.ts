@@ -11,10 +11,12 @@
  *   holds    ZSET    collection:key → ms until which it must not be released
  *   old      LIST    epochs that are left to be collected; their names are old:<epoch>
  *
- *   header of a value   kind u8 · version u56 big endian · [rawBytes u32 little endian]
- *   kind                codec (0 plain, 1 gzip, 2 zstd), + 16 where rawBytes follow: where they are not the length; 8 absent
+ *   header of a value   short  u48 big endian: kind (3 bits) · generation (9) · count (36)
+ *                       long   from generation 512 on: u8 224 + kind · version u56 big endian
+ *                       and then rawBytes u32 little endian where the kind says so
+ *   kind                codec (0 plain, 1 gzip, 2 zstd), + 4 where rawBytes follow: where they are not the length; 3 absent
  *
- * Eight bytes before a plain value, so that one of 500 bytes stays in the same size class of the allocator. The
+ * Six bytes before a plain value, so that one of 500 bytes stays in the same size class of the allocator. The
  * version of an absence is that of the write that deleted; readers are told 0. Emptying a partition gives it another
  * epoch: what was there is out of reach at once, whatever there was.
  *
@@ -27,7 +29,7 @@ import type { Entry, Mark, RecordRef, StoredEntry, Write, WriteEntry } from '../
 import { spanOf } from '../../model/entry.ts'
 import { digestOf } from '../../model/fold.ts'
 import type { Position, Version } from '../../model/position.ts'
-import { generationOf, position } from '../../model/position.ts'
+import { countOf, generationOf, position } from '../../model/position.ts'
 import { CODEC } from '../../model/value.ts'
 import type { Codec, Value } from '../../model/value.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
@@ -36,11 +38,17 @@ import { fusedJournalName } from '../../ports/fused.ts'
 import { encodeEntries } from './encode-entries.ts'
 
 const NO_BYTES = new Uint8Array()
-const KIND_ABSENT = 8
-const HAS_RAW_BYTES = 16
-const HEADER_BYTES = 8
-export const HEADER_BYTES_MAX = 12
+const KIND_ABSENT = 3
+const HAS_RAW_BYTES = 4
+const KIND_SPAN = 2 ** 45
+const GENERATION_SPAN = 2 ** 36
+const GENERATIONS_SHORT = 512
+const SHORT_BYTES = 6
+const LONG = 224
+const LONG_BYTES = 8
+const RAW_BYTES_BYTES = 4
 const LOWER_SPAN = 2 ** 32
+export const HEADER_BYTES_MAX = LONG_BYTES + RAW_BYTES_BYTES
 
 export function stateKey(namespace: string, partition: number): string {
   return `${namespace}:{${partition}}:state`
@@ -54,12 +62,59 @@ export function nameOf(ref: RecordRef): string {
 /** What stands before a value's bytes, or alone where the record is absent. */
 export function headerOf(version: Version, value: Value | undefined): Buffer {
   const hasRawBytes = value !== undefined && value.rawBytes !== value.bytes.byteLength
-  const header = Buffer.allocUnsafe(hasRawBytes ? HEADER_BYTES_MAX : HEADER_BYTES)
-  header[0] = value === undefined ? KIND_ABSENT : value.codec + (hasRawBytes ? HAS_RAW_BYTES : 0)
-  header.writeUIntBE(Math.floor(version / LOWER_SPAN), 1, 3)
-  header.writeUInt32BE(version % LOWER_SPAN, 4)
-  if (hasRawBytes) header.writeUInt32LE(value.rawBytes, HEADER_BYTES)
+  const kind = value === undefined ? KIND_ABSENT : value.codec + (hasRawBytes ? HAS_RAW_BYTES : 0)
+  const generation = generationOf(version)
+  const short = generation < GENERATIONS_SHORT
+  const length = short ? SHORT_BYTES : LONG_BYTES
+  const header = Buffer.allocUnsafe(length + (hasRawBytes ? RAW_BYTES_BYTES : 0))
+  if (short) header.writeUIntBE(kind * KIND_SPAN + generation * GENERATION_SPAN + countOf(version), 0, 6)
+  else {
+    header[0] = LONG + kind
+    header.writeUIntBE(Math.floor(version / LOWER_SPAN), 1, 3)
+    header.writeUInt32BE(version % LOWER_SPAN, 4)
+  }
+  if (hasRawBytes) header.writeUInt32LE(value.rawBytes, length)
   return header
+}
+
+interface Header {
+  readonly kind: number
+  readonly version: Version
+  readonly rawBytes: number | undefined
+  /** Where the value's bytes begin. */
+  readonly length: number
+}
+
+function readHeader(stored: Buffer): Header {
+  const long = (stored[0] ?? 0) >= LONG
+  if (stored.byteLength < (long ? LONG_BYTES : SHORT_BYTES)) throw foreign()
+  let kind: number
+  let version: number
+  if (long) {
+    kind = (stored[0] as number) - LONG
+    version = stored.readUIntBE(1, 3) * LOWER_SPAN + stored.readUInt32BE(4)
+  } else {
+    const number = stored.readUIntBE(0, SHORT_BYTES)
+    kind = Math.floor(number / KIND_SPAN)
+    const rest = number % KIND_SPAN
+    version = position(Math.floor(rest / GENERATION_SPAN), rest % GENERATION_SPAN)
+  }
+  const length = long ? LONG_BYTES : SHORT_BYTES
+  if (kind <= KIND_ABSENT) return { kind, version: version as Version, rawBytes: undefined, length }
+  if (kind - HAS_RAW_BYTES > CODEC.zstd || stored.byteLength < length + RAW_BYTES_BYTES) throw foreign()
+  return {
+    kind: kind - HAS_RAW_BYTES,
+    version: version as Version,
+    rawBytes: stored.readUInt32LE(length),
+    length: length + RAW_BYTES_BYTES,
+  }
+}
+
+function foreign(): SpillwayError {
+  return new SpillwayError(
+    'unavailable',
+    'A value in Redis has no header of Spillway: another program writes keys of its namespace.',
+  )
 }
 
 export function encodeHeld({ version, value }: Held): Buffer {
@@ -69,19 +124,10 @@ export function encodeHeld({ version, value }: Held): Buffer {
 
 /** The value is a view into `stored`. */
 export function decodeHeld(stored: Buffer): Held {
-  const kind = stored[0]
+  const { kind, version, rawBytes, length } = readHeader(stored)
   if (kind === KIND_ABSENT) return HELD_ABSENT
-  const codec = (kind ?? 0) & ~HAS_RAW_BYTES
-  if (stored.byteLength < HEADER_BYTES || codec > CODEC.zstd)
-    throw new SpillwayError(
-      'unavailable',
-      'A value in Redis has no header of Spillway: another program writes keys of its namespace.',
-    )
-  const version = (stored.readUIntBE(1, 3) * LOWER_SPAN + stored.readUInt32BE(4)) as Version
-  const hasRawBytes = kind !== codec
-  const bytes = stored.subarray(hasRawBytes ? HEADER_BYTES_MAX : HEADER_BYTES)
-  const rawBytes = hasRawBytes ? stored.readUInt32LE(HEADER_BYTES) : bytes.byteLength
-  return { version, value: { codec: codec as Codec, rawBytes, bytes } }
+  const bytes = stored.subarray(length)
+  return { version, value: { codec: kind as Codec, rawBytes: rawBytes ?? bytes.byteLength, bytes } }
 }
 
 /** What every answer says of its partition. */
@@ -161,9 +207,7 @@ export function entriesOf(id: string, fields: readonly Buffer[]): StoredEntry[] 
     next += 2
     const { collection, key, ifVersion } = write
     const { codec, rawBytes } = write.value
-    const bytes = stored.subarray(
-      ((stored[0] as number) & HAS_RAW_BYTES) === 0 ? HEADER_BYTES : HEADER_BYTES_MAX,
-    )
+    const bytes = stored.subarray(readHeader(stored).length)
     return { collection, key, value: { codec, rawBytes, bytes }, ifVersion }
   }
 }

@@ -55,7 +55,7 @@ local function versionOf(key)
     local version, absent = headOf(key)
     return absent and 0 or version
   end
-  local kind, version = unpackStruct('>BI7', stored)
+  local kind, version = readHeader(stored)
   return kind == ABSENT and 0 or version
 end
 
@@ -85,11 +85,11 @@ end
 
 -- What a write stores, and where the next one begins.
 local function storedOf(flags, at, version)
-  if flags < 2 then return pack('>BI7', ABSENT, version), at end
+  if flags < 2 then return headerOf(ABSENT, version), at end
   local codec, rawBytes, bytes, from = unpackStruct('<BI4I4', blob, at)
   local after = from + bytes
-  if rawBytes == bytes then return pack('>BI7', codec, version) .. sub(blob, from, after - 1), after end
-  local head = pack('>BI7', codec + HAS_RAW_BYTES, version)
+  if rawBytes == bytes then return headerOf(codec, version) .. sub(blob, from, after - 1), after end
+  local head = headerOf(codec + HAS_RAW_BYTES, version)
   return head .. sub(blob, at + 1, at + 4) .. sub(blob, from, after - 1), after
 end
 

@@ -18,7 +18,7 @@ if state.position then
     local there = call('GET', key)
     if there then rows[#rows + 1] = there
     elseif takes then
-      local _, version = unpackStruct('>BI7', ARGV[i + 1])
+      local _, version = readHeader(ARGV[i + 1])
       call('SET', key, ARGV[i + 1], 'PX', ttlOf(ttl, version))
       rows[#rows + 1] = 1
     else rows[#rows + 1] = 0 end

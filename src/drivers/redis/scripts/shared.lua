@@ -18,8 +18,9 @@ local BLOCK_BYTES = 262144
 local UNPACK_MAX = 4000
 -- A replica that was silent for longer than so many seconds does not count as live; it answers every second.
 local REPLICA_LAG_SECONDS = 2
--- The first byte of a value's header (layout.ts).
-local ABSENT, HAS_RAW_BYTES = 8, 16
+-- Headers of values (layout.ts): kinds, and the short form's place values.
+local ABSENT, HAS_RAW_BYTES = 3, 4
+local KIND_SPAN, GENERATION_SPAN, GENERATIONS_SHORT, LONG = 2 ^ 45, 2 ^ 36, 512, 224
 
 local function text(number)
   return format('%.0f', number)
@@ -111,11 +112,31 @@ local function fenced(state, who, claimed, generation)
   return claimed ~= who or state.openedFor ~= who or generation ~= state.generation or generation < state.fence
 end
 
+local function headerOf(kind, position)
+  local generation = math.floor(position / COUNT_SPAN)
+  if generation < GENERATIONS_SHORT then
+    return pack('>I6', kind * KIND_SPAN + position - generation * GENERATION_SPAN)
+  end
+  return pack('>BI7', LONG + kind, position)
+end
+
+-- Kind and position of a header, and how long it is.
+local function readHeader(bytes)
+  if string.byte(bytes) >= LONG then
+    local first, position = unpackStruct('>BI7', bytes)
+    return first - LONG, position, 8
+  end
+  local number = unpackStruct('>I6', bytes)
+  local kind = math.floor(number / KIND_SPAN)
+  local rest = number - kind * KIND_SPAN
+  return kind, rest + math.floor(rest / GENERATION_SPAN) * GENERATION_SPAN, 6
+end
+
 -- Version of what is held under a key and whether it is an absence; nil: not held.
 local function headOf(key)
   local head = call('GETRANGE', key, 0, 7)
-  if #head < 8 then return nil end
-  local kind, position = unpackStruct('>BI7', head)
+  if #head < 6 then return nil end
+  local kind, position = readHeader(head)
   return position, kind == ABSENT
 end
 

@@ -61,7 +61,7 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
       local version, absent = headOf(key)
       return absent and 0 or version
     end
-    local kind, version = unpackStruct('>BI7', sets[slot])
+    local kind, version = readHeader(sets[slot])
     return kind == ABSENT and 0 or version
   end
 
@@ -106,12 +106,15 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
       end
       if flags >= 2 then
         local bytes = ARGV[value]
-        if moved then bytes = pack('>BI7', string.byte(bytes), through + write) .. sub(bytes, 9) end
+        if moved then
+          local kind, _, headerBytes = readHeader(bytes)
+          bytes = headerOf(kind, through + write) .. sub(bytes, headerBytes + 1)
+        end
         fresh[write] = bytes
         value = value + 1
         at = at + 9
       else
-        fresh[write] = pack('>BI7', ABSENT, through + write)
+        fresh[write] = headerOf(ABSENT, through + write)
       end
     end
     expected = expected + writes
