@@ -32,17 +32,39 @@ function ownerIn(journal: string): string {
 export class OwnedStream {
   readonly #context: EngineContext
   readonly #fused: FusedFront
-  #takeOver: boolean
+  #acceptLoss: boolean
   #owner = ''
+  #foreign = false
 
   constructor(context: EngineContext, fused: FusedFront, acceptLoss: boolean) {
     this.#context = context
     this.#fused = fused
-    this.#takeOver = acceptLoss
+    this.#acceptLoss = acceptLoss
   }
 
   get owner(): string {
     return this.#owner
+  }
+
+  /** Of this open alone: what happens to the stores later was not looked at by whoever accepted it. */
+  get acceptLoss(): boolean {
+    return this.#acceptLoss
+  }
+
+  /** It holds the stream of another tier, which is to be emptied. */
+  get foreign(): boolean {
+    return this.#foreign
+  }
+
+  /** A generation was opened: what was there is emptied, and now bears this tier's name. */
+  async takenOver(): Promise<void> {
+    if (this.#foreign) await this.#fused.claim(this.#owner, true)
+    this.#foreign = false
+  }
+
+  /** From here on no loss is accepted. */
+  opened(): void {
+    this.#acceptLoss = false
   }
 
   /** The store's journal under the name that its database knows. */
@@ -68,9 +90,10 @@ export class OwnedStream {
       const standing = await this.#fused.claim(known ?? this.#context.random.id(), false)
       if (known === undefined ? await this.#isEmpty() : known === standing) {
         this.#owner = standing
+        this.#foreign = false
         return
       }
-      if (known !== undefined || look === LOOKS_MAX) return this.#dispute(known)
+      if (known !== undefined || look === LOOKS_MAX) return this.#dispute(known ?? this.#context.random.id())
     }
   }
 
@@ -78,13 +101,14 @@ export class OwnedStream {
     return (await this.#fused.front.state(0)).mark === undefined
   }
 
-  async #dispute(known: string | undefined): Promise<void> {
-    if (!this.#takeOver)
+  /** The name is put there last: a crash before that leaves another tier's name, and the same question. */
+  #dispute(name: string): void {
+    if (!this.#acceptLoss)
       throw new SpillwayError(
         'journal-mismatch',
         'The store holds the stream of another tier: this database is not its own. Name another namespace (--namespace), or the database that belongs to this one; --accept-loss takes the store over, and what only that stream had is lost.',
       )
-    this.#takeOver = false
-    this.#owner = await this.#fused.claim(known ?? this.#context.random.id(), true)
+    this.#foreign = true
+    this.#owner = name
   }
 }

@@ -7,25 +7,31 @@
  *   2. each partition: the stream is compared with the database's mark
  *        continues it  ─▶ values are kept, the rest of the stream will land
  *        does not      ─▶ the partition is emptied and starts at the database's fold; its mark is the opening
+ *        begins later  ─▶ journal-mismatch: the database lacks what was landed and trimmed, and the stream may be all
+ *                         that is left. With acceptLoss it is emptied
  *   3. the database issues the generation, for all partitions in one transaction; from then on no lander of the
  *      old side can commit
- *   4. the opening entry is appended, with the identity that answers now, if the fence is still this one
+ *   4. the opening entry is appended, with the identity that answers now, if that is the one that was compared and the
+ *      fence is still this one
  *
- * A crash in between leaves a store that is fenced, and the next process raises again. What was acknowledged and is not in the stream any more is lost; it is reported.
+ * A crash in between leaves a store that is fenced, and the next process raises again. What was acknowledged and is
+ * not in the stream any more is lost; it is reported.
  */
 import { SpillwayError } from '../errors.ts'
 import type { Mark } from '../model/entry.ts'
 import { digestOf, markAtOrigin } from '../model/fold.ts'
-import { GENERATION_MAX, ORIGIN, generationOf, position } from '../model/position.ts'
+import { GENERATION_MAX, ORIGIN, formatPosition, generationOf, position } from '../model/position.ts'
 import type { PartitionRow } from '../ports/database.ts'
 import type { FoldSnapshot, FrontSeen } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
+import type { JournalPartitionInfo } from '../ports/journal.ts'
 import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
 import { lossOf } from './fused-loss.ts'
 import type { Acknowledged } from './fused-loss.ts'
 import { markProblem } from './mark.ts'
 import { ownedName } from './owned-stream.ts'
+import { hasMoved } from './recover.ts'
 import type { OwnedStream } from './owned-stream.ts'
 
 /** What a process speaks for after a raise: the generation, and what each partition answered when it was opened. */
@@ -48,14 +54,15 @@ export async function raiseGeneration(
   const generation = await fenceAll(context, fused)
   // From here on the stream stands still: what is compared now is what will be kept.
   const rows = await context.database.partitions()
-  const infos = await each(fused.partitions, (partition) => stream.journal.info(partition))
-  const keeps = await each(fused.partitions, (partition) =>
-    continues(context, stream, partition, rows[partition], infos[partition]?.identity),
+  const compared = await each(fused.partitions, (partition) =>
+    compare(context, fused, stream, partition, rows[partition]),
   )
+  const keeps = compared.map(({ keep }) => keep)
+  await refuseLater(context, stream, rows, compared)
   const losses = await each(acknowledged.length, (partition) =>
     lossOf(fused, partition, acknowledged[partition] as Acknowledged, {
       landed: rows[partition]?.mark.position ?? ORIGIN,
-      stream: keeps[partition] === true ? infos[partition] : undefined,
+      stream: keeps[partition] === true ? compared[partition]?.info : undefined,
     }),
   )
   const lost = losses.flat()
@@ -67,12 +74,14 @@ export async function raiseGeneration(
   )
   if (begun === 'moved') throw overtaken()
   const seen: FrontSeen[] = []
-  for (const [partition, keep] of keeps.entries()) {
+  for (const [partition, { identity, keep }] of compared.entries()) {
     // The fold as it was before the raise: its mark is right before the opening entry.
-    const opened = await fused.openGeneration(partition, generation, keep, rows[partition] ?? EMPTY_FOLD)
+    const fold = rows[partition] ?? EMPTY_FOLD
+    const opened = await fused.openGeneration(partition, identity, generation, keep, fold)
     if (opened.mark === undefined || generationOf(opened.mark.position) !== generation) throw overtaken()
     seen.push(opened)
   }
+  await stream.takenOver()
   // The very first generation follows nothing that could be lost.
   if (generation > 1)
     context.report({ name: 'generation-raised', detail: [`generation ${generation}`, ...lost].join('; ') })
@@ -113,17 +122,50 @@ const EMPTY_FOLD: FoldSnapshot = {
   refusedFrom: ORIGIN,
 }
 
-/** True when the stream is the continuation of what the database has. */
-async function continues(
+interface Compared {
+  /** Whose stream it is that was compared. */
+  readonly identity: string
+  readonly info: JournalPartitionInfo
+  /** The stream is the continuation of what the database has. */
+  readonly keep: boolean
+}
+
+/** Reads and writes may go to two servers while an address moves: what was compared has a name, and only that is opened. */
+async function compare(
   context: EngineContext,
+  fused: FusedFront,
   stream: OwnedStream,
   partition: number,
   row: PartitionRow | undefined,
-  identity: string | undefined,
-): Promise<boolean> {
-  if (row === undefined || identity === undefined) return false
-  return (
-    (await markProblem(context, stream.journal, partition, { ...row.mark, journal: identity })) === undefined
+): Promise<Compared> {
+  const { identity } = await fused.front.state(partition)
+  const info = await stream.journal.info(partition)
+  const keep =
+    row !== undefined &&
+    !stream.foreign &&
+    (await markProblem(context, stream.journal, partition, { ...row.mark, journal: info.identity })) ===
+      undefined
+  if ((await fused.front.state(partition)).identity !== identity) throw overtaken()
+  return { identity, info, keep }
+}
+
+/** A database that is behind all that the stream has (an old backup) is not a stream that lost something. */
+async function refuseLater(
+  context: EngineContext,
+  stream: OwnedStream,
+  rows: readonly PartitionRow[],
+  compared: readonly Compared[],
+): Promise<void> {
+  const late = rows.find(({ partition, mark }) => {
+    const one = compared[partition]
+    return one !== undefined && !one.keep && mark.offset + 1 < one.info.first && mark.offset < one.info.end
+  })
+  if (late === undefined || stream.acceptLoss) return
+  // Others may have landed and trimmed past what was read here: only a database that stood still is judged.
+  if (await hasMoved(context, rows)) throw overtaken()
+  throw new SpillwayError(
+    'journal-mismatch',
+    `The stream of partition ${late.partition} begins after ${formatPosition(late.mark.position)}, where the database is: what was landed and trimmed in between is not in this database. Bring back the database that belongs to the stream; or, to go on with what the database has and lose what only the stream has, open once with acceptLoss (--accept-loss).`,
   )
 }
 

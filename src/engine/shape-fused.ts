@@ -39,6 +39,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
   }
   const partitions: FusedPartitionRuntime[] = []
   const raised = await adoptable(context, fused, stream, [])
+  stream.opened()
   const rows = await context.database.partitions()
   for (const row of rows) {
     partitions.push(
@@ -148,7 +149,8 @@ async function adoptable(
       await stream.claim()
       const rows = await context.database.partitions()
       const generation = Math.max(0, ...rows.map((row) => row.generation))
-      const seen = rows.length === fused.partitions ? await takes(fused, generation) : undefined
+      const looks = rows.length === fused.partitions && !stream.foreign
+      const seen = looks ? await takes(fused, generation) : undefined
       if (seen !== undefined) return { generation, seen, here: false }
       return await raiseGeneration(context, fused, stream, acknowledged)
     } catch (error) {

@@ -79,8 +79,14 @@ export interface FusedFront {
   /**
    * Opens a generation: appends its opening entry and stores the present identity; keeps values only if
    * `keep` says that the stream was proven to continue the database's position, else empties the partition
-   * and starts it at `fold`. Compare-and-advance: does nothing unless the fence is this very generation and it
-   * is not open yet; the mark in the answer tells.
+   * and starts it at `fold`. Compare-and-advance: does nothing unless `identity` answers (the store whose stream was
+   * compared), the fence is this very generation and it is not open yet; the mark in the answer tells.
    */
-  openGeneration(partition: number, generation: number, keep: boolean, fold: FoldSnapshot): Promise<FrontSeen>
+  openGeneration(
+    partition: number,
+    identity: string,
+    generation: number,
+    keep: boolean,
+    fold: FoldSnapshot,
+  ): Promise<FrontSeen>
 }

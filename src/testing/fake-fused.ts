@@ -237,8 +237,15 @@ export class FakeFused {
     return { kind: 'written', seen: this.#seen(partition), verdicts }
   }
 
-  #openGeneration(partition: number, generation: number, keep: boolean, fold: FoldSnapshot): FrontSeen {
+  #openGeneration(
+    partition: number,
+    identity: string,
+    generation: number,
+    keep: boolean,
+    fold: FoldSnapshot,
+  ): FrontSeen {
     const at = this.#at(partition)
+    if (identity !== this.#server.identity) return this.#seen(partition)
     if (at.fence !== generation || at.generation >= generation) return this.#seen(partition)
     if (!keep || at.state.mark === undefined) {
       at.state.discard()
@@ -334,8 +341,10 @@ export class FakeFused {
           at.fence = Math.max(at.fence, generation)
           return at.fence
         }),
-      openGeneration: (partition, generation, keep, fold) =>
-        link.call('openGeneration', 'recover', () => this.#openGeneration(partition, generation, keep, fold)),
+      openGeneration: (partition, identity, generation, keep, fold) =>
+        link.call('openGeneration', 'recover', () =>
+          this.#openGeneration(partition, identity, generation, keep, fold),
+        ),
     }
   }
 }

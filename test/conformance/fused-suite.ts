@@ -224,20 +224,34 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
         await one.raise(1)
         await one.send(one.put('a', '1'))
         const before = await fused.front.state(0)
-        expect(await fused.openGeneration(0, 2, true, NOTHING)).toEqual(before)
+        const who = before.identity
+        expect(await fused.openGeneration(0, who, 2, true, NOTHING)).toEqual(before)
         await fused.fence(0, 3)
-        expect(await fused.openGeneration(0, 2, false, NOTHING)).toEqual(before)
-        expect(await fused.openGeneration(0, 4, true, NOTHING)).toEqual(before)
+        expect(await fused.openGeneration(0, who, 2, false, NOTHING)).toEqual(before)
+        expect(await fused.openGeneration(0, who, 4, true, NOTHING)).toEqual(before)
         expect(await show('a')).toBe(`${position(1, 1)} 1`)
-        const opened = await fused.openGeneration(0, 3, true, NOTHING)
+        const opened = await fused.openGeneration(0, who, 3, true, NOTHING)
         expect(opened.mark?.position).toBe(position(3, 0))
         one.speakFor(opened, 3)
         await one.send(one.put('b', '1'))
         const after = await fused.front.state(0)
-        expect(await fused.openGeneration(0, 3, false, NOTHING)).toEqual(after)
-        expect(await fused.openGeneration(0, 1, false, NOTHING)).toEqual(after)
+        expect(await fused.openGeneration(0, who, 3, false, NOTHING)).toEqual(after)
+        expect(await fused.openGeneration(0, who, 1, false, NOTHING)).toEqual(after)
         expect(await show('a')).toBe(`${position(1, 1)} 1`)
         expect(await written()).toHaveLength(1)
+      })
+
+      test('a store that is not the one that was compared opens nothing, and keeps what it has', async () => {
+        await one.raise(1)
+        await one.send(one.put('a', '1'))
+        await fused.fence(0, 2)
+        const before = await fused.front.state(0)
+        for (const keep of [true, false])
+          expect(await fused.openGeneration(0, 'another', 2, keep, NOTHING)).toEqual(before)
+        expect(await show('a')).toBe(`${position(1, 1)} 1`)
+        expect((await fused.openGeneration(0, one.identity, 2, true, NOTHING)).mark?.position).toBe(
+          position(2, 0),
+        )
       })
 
       test('one that continues the stream keeps values, seals and floor, and the stream goes on', async () => {
@@ -628,9 +642,9 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
         const fences = await Promise.all([fused.fence(0, 2), two.fence(0, 3)])
         expect(fences[1]).toBe(3)
         const opened = await Promise.all([
-          fused.openGeneration(0, 2, false, NOTHING),
-          two.openGeneration(0, 3, true, NOTHING),
-          fused.openGeneration(0, 3, true, NOTHING),
+          fused.openGeneration(0, one.identity, 2, false, NOTHING),
+          two.openGeneration(0, one.identity, 3, true, NOTHING),
+          fused.openGeneration(0, one.identity, 3, true, NOTHING),
         ])
         expect(opened[1].mark?.position).toBe(position(3, 0))
         expect(await one.stream(position(1, 0))).toEqual([{ offset: position(3, 0), entry: fusedOpening(3) }])

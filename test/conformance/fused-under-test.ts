@@ -59,7 +59,8 @@ export class Speaker {
   /** Fences and opens, as a raise does. */
   async raise(generation: number, keep = false, fold = NOTHING): Promise<FrontSeen> {
     await this.fused.fence(this.partition, generation)
-    const seen = await this.fused.openGeneration(this.partition, generation, keep, fold)
+    const { identity } = await this.state()
+    const seen = await this.fused.openGeneration(this.partition, identity, generation, keep, fold)
     this.speakFor(seen, generation)
     return seen
   }

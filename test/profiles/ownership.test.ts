@@ -66,6 +66,18 @@ describe('one namespace of Redis is the stream of one database', () => {
     await expect(tierOn('emptied', 'emptied-2')).rejects.toEqual(isAnothers)
   })
 
+  test('a store that is taken over is emptied, also where both tiers count the same generation', async () => {
+    const first = await tierOn('same', 'same-1')
+    await first.records('notes').put('k', 'of the first')
+    await first.close({ drainMs: 0 })
+    await (await tierOn('same-elsewhere', 'same-2')).close({ drainMs: 0 })
+    await using second = await tierOn('same', 'same-2', { acceptLoss: true, role: 'all' })
+    expect(await second.records('notes').get('k')).toBeUndefined()
+    const mine = await second.records('notes').put('mine', 1)
+    expect(await mine.landed()).toBe('landed')
+    expect(await second.verify()).toMatchObject({ ok: true })
+  })
+
   test('who says so takes the store over', async () => {
     await (await tierOn('taken', 'taken-1')).close({ drainMs: 0 })
     await using second = await tierOn('taken', 'taken-2', { acceptLoss: true })
