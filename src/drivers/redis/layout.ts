@@ -12,7 +12,7 @@
  *   old      LIST    epochs that are left to be collected; their names are old:<epoch>
  *
  *   header of a value   short  u48 big endian: kind (3 bits) · generation (9) · count (36)
- *                       long   from generation 512 on: u8 224 + kind · version u56 big endian
+ *                       long   where that is too little: u8 224 + kind · version u56 big endian
  *                       and then rawBytes u32 little endian where the kind says so
  *   kind                codec (0 plain, 1 gzip, 2 zstd), + 4 where rawBytes follow: where they are not the length; 3 absent
  *
@@ -64,10 +64,11 @@ export function headerOf(version: Version, value: Value | undefined): Buffer {
   const hasRawBytes = value !== undefined && value.rawBytes !== value.bytes.byteLength
   const kind = value === undefined ? KIND_ABSENT : value.codec + (hasRawBytes ? HAS_RAW_BYTES : 0)
   const generation = generationOf(version)
-  const short = generation < GENERATIONS_SHORT
+  const count = countOf(version)
+  const short = generation < GENERATIONS_SHORT && count < GENERATION_SPAN
   const length = short ? SHORT_BYTES : LONG_BYTES
   const header = Buffer.allocUnsafe(length + (hasRawBytes ? RAW_BYTES_BYTES : 0))
-  if (short) header.writeUIntBE(kind * KIND_SPAN + generation * GENERATION_SPAN + countOf(version), 0, 6)
+  if (short) header.writeUIntBE(kind * KIND_SPAN + generation * GENERATION_SPAN + count, 0, SHORT_BYTES)
   else {
     header[0] = LONG + kind
     header.writeUIntBE(Math.floor(version / LOWER_SPAN), 1, 3)

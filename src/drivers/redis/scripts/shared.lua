@@ -114,8 +114,9 @@ end
 
 local function headerOf(kind, position)
   local generation = math.floor(position / COUNT_SPAN)
-  if generation < GENERATIONS_SHORT then
-    return pack('>I6', kind * KIND_SPAN + position - generation * GENERATION_SPAN)
+  local count = position - generation * COUNT_SPAN
+  if generation < GENERATIONS_SHORT and count < GENERATION_SPAN then
+    return pack('>I6', kind * KIND_SPAN + generation * GENERATION_SPAN + count)
   end
   return pack('>BI7', LONG + kind, position)
 end
