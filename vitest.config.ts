@@ -8,7 +8,9 @@ export default defineConfig({
   resolve: { conditions },
   // vitest starts Node with these: with `import` among them, what a package of CommonJS requires would come as an ES
   // module (mysql2 and its `long`).
-  ssr: { resolve: { conditions: ['spillway-source', 'node'], externalConditions: ['spillway-source', 'node'] } },
+  ssr: {
+    resolve: { conditions: ['spillway-source', 'node'], externalConditions: ['spillway-source', 'node'] },
+  },
   test: {
     include: ['test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
     environment: 'node',

@@ -9,7 +9,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { randomBytes } from '../clock.ts'
-import type { SlowHash } from './slow-hash.ts'
+import type { SlowHash, SlowHashCost } from './slow-hash.ts'
 
 export const NO_SECRET = 'none'
 
@@ -20,13 +20,6 @@ const CODE_SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const CODE_LENGTH = 12
 const SCRYPT = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w+/=-]+)\$([\w+/=-]+)$/
 const CODE = /^code\$([\w-]{22})$/
-
-/** Cost of a hash: memory is 128·N·r bytes. */
-export interface SlowHashCost {
-  readonly n: number
-  readonly r: number
-  readonly p: number
-}
 
 /** 16 MiB and about a tenth of a second of one core: one of the settings that OWASP gives for scrypt. */
 export const USUAL_COST: SlowHashCost = { n: 2 ** 14, r: 8, p: 5 }

@@ -34,7 +34,7 @@ import {
   passwordMatches,
   passwordSecret,
 } from './secret.ts'
-import type { SlowHashCost } from './secret.ts'
+import type { SlowHashCost } from './slow-hash.ts'
 import type { Session, SessionTokens } from './session-token.ts'
 import type { SlowHash } from './slow-hash.ts'
 

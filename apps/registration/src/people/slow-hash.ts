@@ -4,7 +4,13 @@
  */
 import { scrypt } from 'node:crypto'
 import { Problem } from '../problem.ts'
-import type { SlowHashCost } from './secret.ts'
+
+/** Cost of a hash: memory is 128·N·r bytes. */
+export interface SlowHashCost {
+  readonly n: number
+  readonly r: number
+  readonly p: number
+}
 
 export const HASHES_AT_ONCE = 2
 export const HASHES_WAITING_MAX = 500

@@ -19,16 +19,6 @@ export interface OpenedSql {
   readOnly(): Promise<ReadOnlySql>
 }
 
-/** `sqlite:PATH` or `mysql://…`. */
-export async function openSql(url: string): Promise<OpenedSql> {
-  if (url.startsWith('sqlite:')) {
-    const { sqliteSql } = await import('./sql-sqlite.ts')
-    return sqliteSql(url.slice('sqlite:'.length))
-  }
-  const { mysqlSql } = await import('./sql-mysql.ts')
-  return mysqlSql(url)
-}
-
 /** An instant as the column has it (`2026-06-28 17:00:00.000000`, UTC), as JSON has it. */
 export function instantFromSql(stored: string): string {
   return stored.includes('T') ? stored : `${stored.slice(0, 10)}T${stored.slice(11, 23)}Z`

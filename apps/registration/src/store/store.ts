@@ -26,7 +26,7 @@ import {
   settings,
   teachers,
 } from './collections.ts'
-import { openSql } from './sql.ts'
+import { openSql } from './open-sql.ts'
 import type { ReadOnlySql } from './sql.ts'
 import { tableStatements } from './tables.ts'
 
