@@ -7,12 +7,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sleep } from '../clock.ts'
+import { sleep, systemClock } from '../clock.ts'
 import { teacherCount } from '../generate/people.ts'
 import { Generator } from '../load/generator.ts'
 import type { Figures, GeneratorOptions } from '../load/generator.ts'
 import { HistoryFile } from '../load/history-file.ts'
 import { PUBLISHED_MIX } from '../load/mix.ts'
+import { costOf } from '../load/process-cost.ts'
+import type { ProcessCost } from '../load/process-cost.ts'
 import { allPerSecond, figuresTable, worstP99Ms } from '../load/report.ts'
 import { ServerChild } from '../load/server-child.ts'
 import { keysOf, secretFromFile } from '../people/keys.ts'
@@ -62,8 +64,12 @@ async function loadIn(line: CommandLine, places: Places): Promise<number> {
   )
   const file = new HistoryFile(history)
   let figures: Figures
+  let cost: string
   try {
+    const before = costOf(server.pid)
+    const startedMs = systemClock.now()
     figures = await measured({ ...options, urls: [server.url], history: file }, seconds)
+    cost = costLine(before, costOf(server.pid), figures, (systemClock.now() - startedMs) / 1_000)
   } finally {
     file.close()
     await server.stop()
@@ -73,6 +79,7 @@ async function loadIn(line: CommandLine, places: Places): Promise<number> {
   tell(
     `${(share * 100).toFixed(0)} % of the empty handler; the slowest p99 is ${worstP99Ms(figures).toFixed(0)} ms.`,
   )
+  if (cost !== '') tell(cost)
   tell(server.told.trim().split('\n').at(-1) ?? '')
   tell('What clients were told against what is in the database:')
   const code = await checkVerb(checkArguments(places, history))
@@ -89,6 +96,20 @@ export async function measured(options: GeneratorOptions, seconds: number): Prom
   const figures = generator.takeFigures()
   await generator.stop()
   return figures
+}
+
+/** Time of the processor does not depend on what else the machine is doing, as rates do. */
+function costLine(
+  before: ProcessCost | undefined,
+  after: ProcessCost | undefined,
+  figures: Figures,
+  seconds: number,
+): string {
+  if (before === undefined || after === undefined) return ''
+  const answers = allPerSecond(figures) * seconds
+  const each = ((after.cpuMs - before.cpuMs) * 1_000) / answers
+  const [from, to] = [before, after].map((one) => (one.residentBytes / 2 ** 20).toFixed(0))
+  return `The server took ${each.toFixed(0)} µs of a core for each answer, landing included; its memory went from ${from} to ${to} MiB.`
 }
 
 /** The same stores for a child. */

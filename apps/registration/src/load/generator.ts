@@ -209,8 +209,7 @@ export class Generator {
     }
     const code = codeOf(answer)
     if (code === 'version-mismatch') known.version = standingVersion(answer)
-    const outcome =
-      answer === undefined || code === 'outcome-unknown' || answer.status === 500 ? 'unknown' : 'refused'
+    const outcome = answer === undefined || isOpen(answer, code) ? 'unknown' : 'refused'
     this.#options.history?.add({ ...line, outcome, code })
     return false
   }
@@ -238,6 +237,11 @@ interface SavedBody {
   readonly receipt?: string
   readonly savedAt?: string
   readonly choices?: readonly Choice[]
+}
+
+/** A gateway's 502 says nothing about what became of a request that it passed on. */
+function isOpen({ status }: LoadAnswer, code: string): boolean {
+  return code === 'outcome-unknown' || code === 'internal' || (status >= 500 && code.startsWith('status'))
 }
 
 /** A refusal because of the version says which one stands. */
