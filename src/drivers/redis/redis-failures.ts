@@ -68,6 +68,11 @@ export function isUnknownScript(error: unknown): boolean {
   return codeOf(error) === 'NOSCRIPT'
 }
 
+/** The server is a replica, or has become one. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === 'READONLY'
+}
+
 /** Redis takes no writes for want of memory or disk, and reads all the same. */
 export function isFull(error: unknown): boolean {
   const code = codeOf(error instanceof SpillwayError ? error.cause : error)

@@ -19,7 +19,7 @@ import { connectRedis, importIoredis, isCluster } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { placeOf } from './place.ts'
 import type { RedisPlace } from './place.ts'
-import { isUnknownScript, noAnswer, nothingHappened } from './redis-failures.ts'
+import { isReadOnly, isUnknownScript, noAnswer, nothingHappened } from './redis-failures.ts'
 import type { Script, ScriptName, Scripts } from './scripts.ts'
 import { loadScripts } from './scripts.ts'
 
@@ -47,6 +47,10 @@ export interface ManyArguments {
   write(out: CommandBytes): void
 }
 
+/** How often a connection to a replica is given up for a new one, at most. */
+const LEAVE_MS = 1_000
+/** Of `replica-`, which no run id begins with: those are hexadecimal. */
+const LETTER_R = 0x72
 const BUFFERS_KEPT = 4
 const BUFFER_BYTES_FIRST = 256 * 1024
 const BUFFER_BYTES_KEPT = 4 * 2 ** 20
@@ -61,6 +65,9 @@ export class RedisStore {
   readonly #Command: typeof Command
   readonly #stateKeys: readonly string[]
   readonly #waitMs: number
+  readonly #clock: Clock
+  /** When each connection was given up last. */
+  readonly #left = new Map<RedisClient, number>()
   readonly #last: { text: string; whole: PartitionSeen }[] = []
   /** For commands that are written by us; of answered ones. */
   readonly #buffers: Buffer[] = []
@@ -82,6 +89,7 @@ export class RedisStore {
     this.cluster = isCluster(writes)
     this.waitReplicas = options.waitReplicas ?? 0
     this.#waitMs = options.waitMs ?? 1_000
+    this.#clock = options.clock
     this.#stateKeys = Array.from({ length: options.partitions }, (_, p) => stateKey(namespace, p))
   }
 
@@ -149,6 +157,7 @@ export class RedisStore {
       if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(answer)
       return answer
     } catch (error) {
+      if (isReadOnly(error)) this.#leave(this.#writes)
       throw nothingHappened(error) ?? error
     }
   }
@@ -291,12 +300,24 @@ export class RedisStore {
     const script: Script = this.#scripts[name]
     const rest = [keys.length, ...keys, ...args]
     try {
-      return (await client.callBuffer('EVALSHA', script.sha, ...rest)) as Reply
+      const answer = (await client.callBuffer('EVALSHA', script.sha, ...rest)) as Reply
+      const who = answer[0]
+      if (Buffer.isBuffer(who) && who[0] === LETTER_R) this.#leave(client)
+      return answer
     } catch (error) {
+      if (isReadOnly(error)) this.#leave(client)
       if (!isUnknownScript(error)) throw error
       // It did not run. EVAL makes it known to the very server that is asked.
       return (await client.callBuffer('EVAL', script.source, ...rest)) as Reply
     }
+  }
+
+  /** A primary that is demoted may keep its connections while its address leads elsewhere: only a new one finds out. */
+  #leave(client: RedisClient): void {
+    const now = this.#clock.monotonic()
+    if (isCluster(client) || now - (this.#left.get(client) ?? -LEAVE_MS) < LEAVE_MS) return
+    this.#left.set(client, now)
+    client.disconnect(true)
   }
 
   #mustBeOpen(): void {

@@ -116,6 +116,23 @@ describe('a broken connection', () => {
     expect((await ids(one)).at(-1)).toBe('after')
   })
 
+  test('a primary that is demoted, and keeps its connections, is left for whom its address leads to', async () => {
+    const [old, promoted] = [await privateRedis({}, onTestFinished), await privateRedis({}, onTestFinished)]
+    const proxy = await cuttingProxy(old.port)
+    const one = await oneWriter({ url: proxy.url })
+    expect(await put(one, 'a')).toBe('answered')
+    const admin = plainClient(old.url)
+    onTestFinished(() => admin.disconnect())
+    await admin.replicaof('127.0.0.1', promoted.port)
+    proxy.leadNewTo(promoted.port)
+    const both = async (): Promise<string[]> => [
+      (await one.state().catch(() => undefined))?.identity.split('-', 1)[0] ?? 'away',
+      await outcome(one.fused.write(one.partition, 'nobody', 0, [])),
+    ]
+    const promotedRun = /run_id:(\w+)/.exec(await promoted.ask('INFO', 'server'))?.[1]
+    await expect.poll(both, { timeout: 10_000 }).toEqual([promotedRun, 'answered'])
+  })
+
   test('a server that hangs is given up after the deadline, and what it did in the end is found there once', async () => {
     const own = await privateRedis({}, onTestFinished)
     const one = await oneWriter({ url: own.url, callTimeoutMs: 400 })

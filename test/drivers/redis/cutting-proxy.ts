@@ -21,6 +21,8 @@ export interface CuttingProxy {
   pass(): void
   /** Leads everybody to another server, as an address that moves at a failover. */
   leadTo(port: number): void
+  /** Leads new connections to another server; those that are there stay, as with a primary that is only demoted. */
+  leadNewTo(port: number): void
   /** After the next reply, connections go on as they are, but to another server: as if an address moved under them. */
   moveUnder(port: number): void
 }
@@ -103,6 +105,9 @@ export async function cuttingProxy(server: number): Promise<CuttingProxy> {
     leadTo: (other) => {
       port = other
       breakAll()
+    },
+    leadNewTo: (other) => {
+      port = other
     },
     moveUnder: (other) => {
       moving = other
