@@ -11,6 +11,7 @@ import { redisPut } from './redis/put.ts'
 import { redisRead } from './redis/read.ts'
 import { redisRecover } from './redis/recover.ts'
 import { redisSave } from './redis/save.ts'
+import { redisScale } from './redis/scale.ts'
 import type { Bench } from './result.ts'
 
 /** Of the embedded profile: nothing else has to be there. */
@@ -24,6 +25,7 @@ export const redisBenches: readonly Bench[] = [
   redisLand,
   redisRecover,
   redisMemory,
+  redisScale,
 ]
 
 export const benches: readonly Bench[] = [...embeddedBenches, ...redisBenches]
