@@ -6,6 +6,7 @@
  */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '../kit/clock.ts'
 import {
@@ -26,6 +27,9 @@ import {
 } from './http-bounds.ts'
 import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-exchange.ts'
 import { pathAndQuery } from './http-target.ts'
+
+/** How long connections without a request stay open at a stop. */
+const LINGER_MS = 500
 
 export async function listenOnNode(options: HttpListenerOptions): Promise<HttpListener> {
   const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS
@@ -53,9 +57,15 @@ export async function listenOnNode(options: HttpListenerOptions): Promise<HttpLi
     close({ graceMs }) {
       closed ??= new Promise((resolve) => {
         exchange.closing = true
-        const cancel = systemClock.after(graceMs, () => server.closeAllConnections())
-        server.close(() => {
-          cancel()
+        const cancels = [
+          // An idle connection that is closed at once may carry a request already, which then gets no answer.
+          systemClock.after(Math.min(graceMs, LINGER_MS), () => server.close()),
+          systemClock.after(graceMs, () => server.closeAllConnections()),
+        ]
+        // Only accepts no more: what comes on the open connections is answered, and closes them.
+        NetServer.prototype.close.call(server, () => {
+          for (const cancel of cancels) cancel()
+          server.close()
           resolve()
         })
       })

@@ -417,6 +417,20 @@ describe('the listener', () => {
     expect(await raw().end()).toBe('')
   })
 
+  // Bun itself closes idle connections when it stops to listen.
+  it.skipIf(onBun)(
+    'close still answers what comes on a connection that was idle, and then closes it',
+    async () => {
+      const { listener, raw } = await serve(({ path }) => json(path))
+      const idle = raw('GET /a HTTP/1.1\r\nHost: h\r\n\r\n')
+      await idle.until(/"\/a"/)
+      const closing = listener.close({ graceMs: 10_000 })
+      idle.write('GET /b HTTP/1.1\r\nHost: h\r\n\r\n')
+      expect(await idle.end()).toContain('"/b"')
+      await closing
+    },
+  )
+
   it('close does not wait longer than its grace', async () => {
     const { promise: inside, resolve: entered } = Promise.withResolvers<void>()
     const { listener, raw } = await serve((request) => {
