@@ -166,7 +166,10 @@ test('a primary that becomes a replica under a live connection (READONLY) is ano
   expect(demoted?.identity).not.toBe(before.identity)
   await admin(redis.url).replicaof('NO', 'ONE')
   // It may have been emptied by its primary; in any case nobody writes to it as if nothing had been.
-  const result = await one.fused.write(0, before.identity, 1, [one.put('c', '1')])
+  const zombie = () => one.fused.write(0, before.identity, 1, [one.put('c', '1')])
+  // Whoever meets a replica looks for the primary on a new connection.
+  await expect.poll(() => outcome(zombie()), { timeout: 10_000 }).toBe('answered')
+  const result = await zombie()
   expect(result.kind).toBe('fenced')
   expect(result.seen.identity).not.toBe(before.identity)
 })
