@@ -37,6 +37,8 @@ export interface Evidence {
   readonly rows: ReadonlyMap<string, Found>
   /** Undefined: nothing may be lost. */
   readonly window: Window | undefined
+  /** Where replicas are waited for: when reads may have shown a value that no replica had yet, and that is gone. */
+  readonly unreplicatedReads?: Window | undefined
   /** Times that a server's log says that something is lost. */
   readonly reports: number
 }
@@ -50,8 +52,9 @@ export interface Judgement {
 }
 
 export function judgeRound(evidence: Evidence): Judgement {
-  const { events, window, rows } = evidence
+  const { window, rows } = evidence
   const finals = evidence.finalReads.flat()
+  const events = evidence.events.filter((event) => !isUnreplicated(event, evidence, finals))
   const raw: HistoryEvent[] = [...events, ...finals]
   const breaches: string[] = []
   oneVersionEach(raw, (event) => !isWrongSide(event as SessionEvent, window), breaches)
@@ -81,6 +84,18 @@ export function judgeRound(evidence: Evidence): Judgement {
 function isWrongSide(event: SessionEvent, window: Window | undefined): boolean {
   if (window?.wrongSide?.includes(event.via) !== true) return false
   return event.done > window.fault && event.sent <= window.until
+}
+
+/** Seen around the fault, and never acknowledged under that version, nor there in the end. */
+function isUnreplicated(
+  event: SessionEvent,
+  { events, unreplicatedReads: window }: Evidence,
+  finals: readonly HistoryEvent[],
+): boolean {
+  if (window === undefined || event.op !== 'read' || event.version === 0) return false
+  if (event.done < window.from || event.sent > window.until) return false
+  const is = ({ key, version }: HistoryEvent): boolean => key === event.key && version === event.version
+  return !events.some((other) => other.op !== 'read' && is(other)) && !finals.some(is)
 }
 
 /** R2 and R7 for the whole history: no window excuses a version that means two things. */

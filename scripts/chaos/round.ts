@@ -106,6 +106,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
       finalReads: course.finalReads,
       rows: course.rows ?? new Map(),
       window: promised === 'bounded' ? course.window : undefined,
+      unreplicatedReads: profile === 'redis+wait' ? course.window : undefined,
       reports,
     })
     const breaches = [...course.breaches, ...judged.breaches, ...alarms(world, clients, fault)]

@@ -75,6 +75,24 @@ describe('where nothing may be lost', () => {
   })
 })
 
+describe('where replicas are waited for', () => {
+  const from = moment()
+  const sent = moment()
+  const events = [put(1, 10, { sent, done: sent }), read(2, 11), put(2, 20, { sent })]
+  const evidence = { events, finalReads: [[read(2, 20)]], rows: row(2, 20) }
+  const window: Window = { from, fault: moment(), until: moment(), landed: new Map() }
+
+  test('a value that was shown before its replica had it may be gone', () => {
+    expect(rules(evidence)).toEqual(['R7'])
+    expect(rules({ ...evidence, unreplicatedReads: window })).toEqual([])
+  })
+
+  test('one that was acknowledged may not', () => {
+    const lost = { ...evidence, events: [...events, put(3, 21)], unreplicatedReads: window }
+    expect(rules({ ...lost, finalReads: [[read(2, 20)]] })).toContain('R1')
+  })
+})
+
 describe('where loss is bounded', () => {
   test('what was acknowledged inside the window may be gone, and is counted', () => {
     expect(judged(course('before'))).toMatchObject({ breaches: [], lost: 1 })
