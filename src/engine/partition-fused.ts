@@ -5,6 +5,7 @@
  * as soon as the store answers with the generation that the database issued, because its own journal's end is
  * where its front is, always.
  */
+import { SpillwayError } from '../errors.ts'
 import type { Mark, PlacedEntry } from '../model/entry.ts'
 import { markAtOrigin, placeAll } from '../model/fold.ts'
 import { acceptedOf } from '../model/ledger.ts'
@@ -52,6 +53,8 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   /** Where the stream ended before the present generation, as this process knew it. */
   #endBefore: Position
   #generation: number
+  /** Who answered when this process began to speak for the present generation. */
+  #adopted = ''
 
   constructor(options: FusedPartitionOptions) {
     this.#options = options
@@ -146,6 +149,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   adopt(seen: FrontSeen, generation: number): void {
     const proof = this.gate.begin()
     this.#seen = seen
+    this.#adopted = seen.identity
     if (generation !== this.#generation) this.#endBefore = this.#acknowledged.position
     this.#generation = generation
     // The first admits notes the identity, the proof then counts for it.
@@ -194,13 +198,22 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
   }
 
   async catchUp(): Promise<void> {
+    await this.#look()
+  }
+
+  async #look(): Promise<FrontSeen> {
     const sent = this.gate.through
-    this.saw(await this.#options.fused.front.state(this.#options.partition), sent)
+    const seen = await this.#options.fused.front.state(this.#options.partition)
+    this.saw(seen, sent)
+    return seen
   }
 
   async after(from: Mark, entriesMax: number, bytesMax: number): Promise<readonly PlacedEntry[]> {
     const { journal, partition } = this.#options
     const { entries } = await journal.read(partition, from.offset, { entriesMax, bytesMax })
+    // An address that leads back to the other side of a split gives entries that no raise has kept.
+    if (entries.length > 0 && (await this.#look()).identity !== this.#adopted)
+      throw new SpillwayError('unavailable', 'The store changed while its stream was read; nothing landed.')
     return placeAll(from.position, entries)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The engine's settings after defaults: durations in ms, sizes in bytes, every bound of the engine in one place.
  */
+import { COUNT_MAX } from '../model/position.ts'
 
 export interface EngineSettings {
   /** Writes of this process that wait for the journal, per lane. Then `overloaded`. */
@@ -50,6 +51,8 @@ export interface EngineSettings {
   readonly standBackMs: number
   /** How often a process that lands looks where the database is: it may have gone back while nothing was to land. */
   readonly idleLookMs: number
+  /** Positions of one generation; the fused shape begins the next one when half of them are used. */
+  readonly countMax: number
   /** Positions after which a void is forgotten; the same in every store of a deployment. */
   readonly ageMax: number
   /** Deepest nesting of a JSON value. */
@@ -86,6 +89,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   recoverTimeoutMs: 600_000,
   standBackMs: 500,
   idleLookMs: 5_000,
+  countMax: COUNT_MAX,
   ageMax: 2 ** 20,
   nestingMax: 512,
   batchMax: 1_000,

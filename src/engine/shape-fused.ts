@@ -2,7 +2,8 @@
 import { withDeadline } from '../kit/clock.ts'
 import { BackgroundLoop } from '../kit/lifecycle.ts'
 import { SpillwayError, isSpillwayError } from '../errors.ts'
-import { generationOf } from '../model/position.ts'
+import { countOf, generationOf } from '../model/position.ts'
+import type { Position } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
@@ -81,7 +82,8 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
         const rows = await context.database.partitions()
         // A database that went back may have lost the very raise: its generation has to be issued again.
         const moved = rows.some((row) => row.generation !== partitions[row.partition]?.generation)
-        if (moved) for (const one of partitions) one.distrust()
+        const used = partitions.some((one) => isUsed(context, one.end))
+        if (moved || used) for (const one of partitions) one.distrust()
       }
       // A store that changed while nobody read or wrote is recovered all the same, or landing would wait for ever.
       if (partitions.some((one) => !one.gate.open)) await recover()
@@ -150,7 +152,7 @@ async function adoptable(
       const rows = await context.database.partitions()
       const generation = Math.max(0, ...rows.map((row) => row.generation))
       const looks = rows.length === fused.partitions && !stream.foreign
-      const seen = looks ? await takes(fused, generation) : undefined
+      const seen = looks ? await takes(context, fused, generation) : undefined
       if (seen !== undefined) return { generation, seen, here: false }
       return await raiseGeneration(context, fused, stream, acknowledged)
     } catch (error) {
@@ -166,12 +168,22 @@ async function adoptable(
   )
 }
 
+/** Its positions would run out: the next generation begins in good time, and nothing of it is lost. */
+function isUsed(context: EngineContext, end: Position): boolean {
+  return countOf(end) > context.settings.countMax / 2
+}
+
 /** What every partition answered to an empty write, a pure comparison of identity and generation; undefined: fenced. */
-async function takes(fused: FusedFront, generation: number): Promise<readonly FrontSeen[] | undefined> {
+async function takes(
+  context: EngineContext,
+  fused: FusedFront,
+  generation: number,
+): Promise<readonly FrontSeen[] | undefined> {
   const results = await Promise.all(
     Array.from({ length: fused.partitions }, async (_, partition) => {
       const { identity, mark } = await fused.front.state(partition)
       if (mark === undefined || generationOf(mark.position) !== generation) return undefined
+      if (isUsed(context, mark.position)) return undefined
       const result = await fused.write(partition, identity, generation, [])
       return result.kind === 'written' ? result.seen : undefined
     }),

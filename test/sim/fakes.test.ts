@@ -1,51 +1,10 @@
-import { afterAll } from 'vitest'
-import {
-  CALM,
-  FakeDatabase,
-  FakeFront,
-  FakeJournal,
-  SimProcess,
-  StepBoard,
-  World,
-} from '../../src/testing/index.ts'
+import { CALM, FakeDatabase, FakeFront, FakeJournal, SimProcess } from '../../src/testing/index.ts'
 import { FakeFused } from '../../src/testing/fake-fused.ts'
 import { databaseSuite } from '../conformance/database-suite.ts'
 import { frontSuite } from '../conformance/front-suite.ts'
 import { fusedSuite } from '../conformance/fused-suite.ts'
 import { journalSuite } from '../conformance/journal-suite.ts'
-
-/** A world that runs by itself while anything is to come, so that a test can simply await its calls. */
-class RunningWorld {
-  readonly world = new World({ seed: 1 })
-  readonly board = new StepBoard(this.world)
-  readonly process = new SimProcess(this.world, 'test')
-  #closed = false
-
-  constructor() {
-    void this.#run()
-    running.add(this)
-  }
-
-  close(): Promise<void> {
-    this.#closed = true
-    return Promise.resolve()
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#closed) {
-      if (this.world.pending > 0) await this.world.run(() => this.world.pending === 0)
-      else
-        await new Promise((resolve) => {
-          setImmediate(resolve)
-        })
-    }
-  }
-}
-
-const running = new Set<RunningWorld>()
-afterAll(async () => {
-  for (const one of running) await one.close()
-})
+import { RunningWorld } from './running-world.ts'
 
 frontSuite('simulated', {
   runs: 60,

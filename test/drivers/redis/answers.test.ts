@@ -129,7 +129,7 @@ describe('a broken connection', () => {
       (await one.state().catch(() => undefined))?.identity.split('-', 1)[0] ?? 'away',
       await outcome(one.fused.write(one.partition, 'nobody', 0, [])),
     ]
-    const promotedRun = /run_id:(\w+)/.exec(await promoted.ask('INFO', 'server'))?.[1]
+    const promotedRun = /run_id:(\w+)/.exec(await promoted.ask('INFO server'))?.[1]
     await expect.poll(both, { timeout: 10_000 }).toEqual([promotedRun, 'answered'])
   })
 
