@@ -28,8 +28,13 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'engine/write-separate.ts',
-        find: "if (this.#options.context.settings.sabotage === 'ack-before-journal') return",
-        replace: 'return',
+        find: "if (this.#options.context.settings.sabotage === 'ack-before-journal')\n",
+        replace: 'if (request !== undefined)\n',
+      },
+      {
+        file: 'engine/write-separate.ts',
+        find: 'if (signal !== undefined || this.#options.context.settings.sabotage !== undefined) {',
+        replace: 'if (request !== undefined) {',
       },
     ],
   },
@@ -138,8 +143,8 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'testing/front-partition.ts',
-        find: 'this.control = { through: fold.mark.position, voids: new Map(fold.voids), seals',
-        replace: 'this.control = { through: fold.mark.position, voids: new Map(), seals',
+        find: 'voids: new Map(fold.voids),\n      seals',
+        replace: 'voids: new Map(),\n      seals',
       },
     ],
   },
@@ -199,13 +204,13 @@ export const PLANTED: readonly PlantedBug[] = [
     patches: [
       {
         file: 'engine/append-lane.ts',
-        find: 'const grouped = groupByPartition(items)',
+        find: 'const groups = groupByPartition(items, partitions)',
         replace:
           'items = items.map(({ partition, entry }) => {\n' +
           '      const known = at(partitions, partition).tail.position\n' +
           "      return { partition, entry: entry.kind === 'write' ? { ...entry, knownEnd: known } : entry }\n" +
           '    })\n' +
-          '    const grouped = groupByPartition(items)',
+          '    const groups = groupByPartition(items, partitions)',
       },
     ],
   },
