@@ -73,6 +73,8 @@ const EXACT = {
 
 const SQL_MODE =
   'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'
+/** Deadlines of a call that may pass between two statements of a transaction before the server gives it up. */
+const IDLE_CALLS = 3
 /** A connection that waits for work keeps its session this long, whatever the server's default is. */
 const IDLE_SECONDS = 86_400
 
@@ -180,8 +182,11 @@ export class MysqlConnection {
       innodb_lock_wait_timeout = ${lockSeconds}, lock_wait_timeout = ${lockSeconds}, wait_timeout = ${IDLE_SECONDS},
       foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, sql_notes = 1, completion_type = 'NO_CHAIN',
       sql_select_limit = 18446744073709551615`)
-    // Long statements end at our deadline, and not before.
-    if (this.#server.dialect.name === 'mariadb') await this.run('SET SESSION max_statement_time = 0')
+    // Long statements end at our deadline, and not before. A transaction whose process lost its network must not hold
+    // its position rows against all others for as long as an idle session lives.
+    if (this.#server.dialect.name === 'mariadb')
+      await this.run(`SET SESSION max_statement_time = 0,
+        idle_transaction_timeout = ${Math.max(1, Math.ceil((IDLE_CALLS * callMs) / 1_000))}`)
     await this.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE')
     await this.run(`SET NAMES utf8mb4 COLLATE utf8mb4_bin`)
   }

@@ -2,6 +2,8 @@
 import { createPool } from 'mysql2'
 import { createPool as createPromisePool } from 'mysql2/promise'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { MysqlConnection } from '../../../src/drivers/mysql/connection.ts'
+import { sourceOfUrl } from '../../../src/drivers/mysql/connections.ts'
 import { openMysqlDatabase } from '../../../src/drivers/mysql/database.ts'
 import { systemClock } from '../../../src/kit/clock.ts'
 import { compileTable } from '../../../src/model/table.ts'
@@ -175,3 +177,19 @@ function createPromisePoolOf(pool: object): {
     ? (pool.promise() as ReturnType<typeof createPromisePoolOf>)
     : (pool as ReturnType<typeof createPromisePoolOf>)
 }
+
+test('a process that lost its network within a transaction does not hold its rows against the others', async () => {
+  await opened.other(SEEN)
+  await Landings.begin(opened.database, [seen])
+  const raw = await sourceOfUrl(opened.url, 5_000).connect()
+  const silent = await MysqlConnection.begin(raw, { clock: systemClock, callMs: 300, transactions: true })
+  try {
+    await silent.rows('SELECT `position` FROM spillway_position FOR UPDATE')
+    const began = performance.now()
+    await opened.other('UPDATE spillway_position SET `landings` = `landings` + 1')
+    expect(performance.now() - began).toBeGreaterThan(300)
+    await expect(silent.run('COMMIT')).rejects.toThrow()
+  } finally {
+    silent.destroy()
+  }
+})
