@@ -250,8 +250,8 @@ export class Lander implements Loop {
       throw new SpillwayError('journal-mismatch', problem)
     }
     landed.note(row.mark.position, row.counts)
-    // Who landed it may have ended before it gave back what that takes.
-    this.#options.onLanded(row.mark, 0)
+    // Who landed it may have ended before it gave back the memory that a shared store counts for it.
+    if (this.#options.judged) this.#options.onLanded(row.mark, 0)
     return { mark: row.mark, control: controlOf(row, context.settings.ageMax), counts: row.counts }
   }
 
