@@ -49,6 +49,12 @@ export class GuessLimit {
     this.#add(this.#addresses, address)
   }
 
+  /** The try that was counted could not be made. */
+  takeBack(person: string, address: string): void {
+    for (const failures of [this.#people.get(person), this.#addresses.get(address)])
+      if (failures !== undefined && failures.count > 0) failures.count -= 1
+  }
+
   /** The last try was right. */
   clear(person: string, address: string): void {
     this.#people.delete(person)

@@ -87,8 +87,16 @@ export class SignIn {
     const whom = credentialKey(person)
     guesses.check(whom, request.address)
     guesses.count(whom, request.address)
-    const account = await this.#account(person)
-    if (!(await this.#isRight(whom, account, request.password))) throw wrong()
+    let account: Account
+    let isRight: boolean
+    try {
+      account = await this.#account(person)
+      isRight = await this.#isRight(whom, account, request.password)
+    } catch (error) {
+      guesses.takeBack(whom, request.address)
+      throw error
+    }
+    if (!isRight) throw wrong()
     const epoch = isCodeSecret(account.secret)
       ? await this.#firstSignIn(whom, account, request)
       : account.version

@@ -62,7 +62,8 @@ export class Settings {
 
   async #put(setting: string, value: object): Promise<void> {
     await this.#store.settings.put(setting, { value })
-    this.#readAtMs = 0
+    // A read that began before the write may not have seen it, and is not joined.
+    await this.#reading?.catch(() => undefined)
     await this.refresh()
   }
 
