@@ -97,14 +97,18 @@ const argsOf = (options: RedisOptions, port: number, busPort: number): string[] 
   ]
 }
 
-const probe = async (port: number, pid: number, replica: boolean) => {
+/** `master`: the port that it replicates from; both must say that it is in sync, and they do not at the same time. */
+const probe = async (port: number, pid: number, master: number | undefined) => {
   const info = await askRedis(port, 'INFO')
   // A server with a password answers, but says nothing of itself.
   if (info.startsWith('-NOAUTH')) return
   if (!info.includes(`process_id:${pid}\r`)) throw new Error(`another program answers on port ${port}`)
   const pong = await askRedis(port, 'PING')
   if (!pong.startsWith('+PONG') && !pong.startsWith('-MASTERDOWN')) throw new Error(pong)
-  if (replica && !info.includes('master_link_status:up')) throw new Error('not yet in sync with its master')
+  if (master === undefined) return
+  if (!info.includes('master_link_status:up')) throw new Error('not yet in sync with its master')
+  const replicas = await askRedis(master, 'INFO replication')
+  if (!replicas.includes(`port=${port},state=online`)) throw new Error('not yet online to its master')
 }
 
 /** Starts a Redis and resolves when it answers PING and, as a replica, is in sync. */
@@ -124,7 +128,7 @@ export const startRedis = async (options: RedisOptions): Promise<RedisServer> =>
         cwd: folder,
         logFile,
         startMsMax,
-        probe: (pid) => probe(port, pid, now.replicaOf !== undefined),
+        probe: (pid) => probe(port, pid, now.replicaOf),
       },
       options.detached,
     )

@@ -107,7 +107,7 @@ describe('exit codes', () => {
     ['no data folder', ['verify', '--data', '/nowhere/at/all'], 3, /no data folder/],
     ['a host without a token', ['serve', '--host', '0.0.0.0', '--port', '0'], 2, /token/],
     ['a port out of range', ['serve', '--port', '70000'], 2, /--port must be/],
-    ['a store that this version has not', ['serve', '--port', '0', '--front', 'redis://x'], 2, /memory:/],
+    ['a store that this version has not', ['serve', '--port', '0', '--front', 'kafka://x'], 2, /memory:/],
   ])('%s', async (_, args, code, message) => {
     const result = await spillway(args, { env: { SPILLWAY_DATA: sandbox.path('unused') } })
     expect([result.code, result.out]).toEqual([code, ''])
