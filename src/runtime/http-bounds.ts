@@ -86,3 +86,6 @@ export function bindError(error: unknown, host: string, port: number): unknown {
 export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
+
+/** How long connections without a request stay open at a stop. */
+export const LINGER_MS = 500

@@ -23,6 +23,7 @@ import {
   IDLE_TIMEOUT_MS,
   NO_BODY,
   overloadedReply,
+  LINGER_MS,
   REQUESTS_MAX,
   tooLarge,
   urlOf,
@@ -54,12 +55,18 @@ interface Bounds {
   readonly deadlines: Deadlines
 }
 
+interface ListenerState {
+  /** Every answer ends its connection. */
+  closing: boolean
+}
+
 const SLASH = 0x2f
 
 export async function listenOnBun(options: HttpListenerOptions): Promise<HttpListener> {
   const { Bun } = globalThis as unknown as { Bun: BunRuntime }
   const { host } = options
   let server: BunServer
+  const state: ListenerState = { closing: false }
   try {
     server = Bun.serve({
       hostname: host,
@@ -68,7 +75,7 @@ export async function listenOnBun(options: HttpListenerOptions): Promise<HttpLis
       // The bound is kept in body(), which lets the handler say so; Bun's own would answer with a bare 413.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
-      fetch: exchange(options),
+      fetch: exchange(options, state),
       error: (error) => {
         options.onDefect(error)
         return new Response(null, { status: 500 })
@@ -82,19 +89,29 @@ export async function listenOnBun(options: HttpListenerOptions): Promise<HttpLis
     port: server.port,
     url: urlOf(host, server.port),
     close({ graceMs }) {
+      state.closing = true
       closed ??= stop(server, graceMs)
       return closed
     },
   }
 }
 
+/**
+ * Bun closes idle connections as soon as it is told to stop, and one of them may carry a request already, which would
+ * get no answer. So for a while every answer closes its connection, and only then nothing more is accepted.
+ */
 async function stop(server: BunServer, graceMs: number): Promise<void> {
-  const cancel = systemClock.after(graceMs, () => void server.stop(true))
+  const lingerMs = Math.min(graceMs, LINGER_MS)
+  await systemClock.sleep(lingerMs)
+  const cancel = systemClock.after(graceMs - lingerMs, () => void server.stop(true))
   await server.stop(false)
   cancel()
 }
 
-function exchange(options: HttpListenerOptions): (request: Request) => Response | Promise<Response> {
+function exchange(
+  options: HttpListenerOptions,
+  state: ListenerState,
+): (request: Request) => Response | Promise<Response> {
   const {
     handler,
     onDefect,
@@ -111,7 +128,7 @@ function exchange(options: HttpListenerOptions): (request: Request) => Response 
   }
 
   return (native) => {
-    const request = new BunRequest(native, bounds)
+    const request = new BunRequest(native, bounds, state)
     if (waiting >= requestsMax) return request.response(overloadedReply(requestsMax))
     let reply
     try {
@@ -141,11 +158,13 @@ class BunRequest implements HttpRequest, Awaited {
   sinceTick = 0
   readonly #native: Request
   readonly #bounds: Bounds
+  readonly #state: ListenerState
   #body: 'untouched' | 'taken' | 'late' = 'untouched'
   #reject: (error: unknown) => void = () => {}
 
-  constructor(native: Request, bounds: Bounds) {
+  constructor(native: Request, bounds: Bounds, state: ListenerState) {
     this.#native = native
+    this.#state = state
     this.#bounds = bounds
     this.method = native.method
     const { url } = native
@@ -221,6 +240,7 @@ class BunRequest implements HttpRequest, Awaited {
 
   /** What is announced and not read Bun throws away by itself, whatever it is. */
   #mustClose(): boolean {
+    if (this.#state.closing) return true
     if (this.method === 'GET') return false
     return Number(this.#native.headers.get('content-length') ?? 0) > DISCARD_BYTES_MAX
   }

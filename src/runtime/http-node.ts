@@ -21,15 +21,13 @@ import {
   IDLE_TIMEOUT_MS,
   NO_BODY,
   overloadedReply,
+  LINGER_MS,
   REQUESTS_MAX,
   tooLarge,
   urlOf,
 } from './http-bounds.ts'
 import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-exchange.ts'
 import { pathAndQuery } from './http-target.ts'
-
-/** How long connections without a request stay open at a stop. */
-const LINGER_MS = 500
 
 export async function listenOnNode(options: HttpListenerOptions): Promise<HttpListener> {
   const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS
