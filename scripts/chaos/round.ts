@@ -88,6 +88,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   const dice = new Dice(seedOf(options.seed, fault.name, profile, options.round))
   const world = await World.open(profile, dice, {
     needsReplica: fault.needsReplica ?? false,
+    ...(fault.runtime === undefined ? {} : { runtime: fault.runtime }),
     ...(options.appendfsync === undefined ? {} : { appendfsync: options.appendfsync }),
   })
   const clients = new Sessions(world.targets, dice)

@@ -17,6 +17,7 @@ import { startRedis } from '../services/redis-server.ts'
 import type { RedisServer } from '../services/redis-server.ts'
 import type { Dice } from './dice.ts'
 import { redisCountOf, rolesOf, storeFlags } from './profiles.ts'
+import type { RuntimeName } from '../../test/scenarios/served.ts'
 import type { ProfileName } from './profiles.ts'
 import { Proxy } from './proxy.ts'
 import type { Protocol } from './proxy.ts'
@@ -42,6 +43,8 @@ export interface WorldOptions {
   readonly needsReplica: boolean
   /** Default `always`. `none` is what the verdict has to find. */
   readonly appendfsync?: 'always' | 'none'
+  /** Of all processes; else each has one drawn. */
+  readonly runtime?: RuntimeName
 }
 
 export class World {
@@ -105,7 +108,8 @@ export class World {
         folder: own,
         namespace: NAMESPACE,
       })
-      const runtime = bunFile === undefined ? 'node' : dice.pick(['node', 'bun'] as const)
+      const drawn = bunFile === undefined ? 'node' : dice.pick(['node', 'bun'] as const)
+      const runtime = options.runtime ?? drawn
       const node = new ServerNode({ name, role, runtime, args, redis, mariadb: toMariadb })
       undo.defer(() => node.kill())
       nodes.push(node)

@@ -27,9 +27,9 @@ const bytesUnder = (folder: string): number =>
     .reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0)
 
 describe('the tarball', () => {
-  test('holds dist, licence, readme and manifest, and nothing else', () => {
+  test('holds dist, its sources, licence, readme and manifest, and nothing else', () => {
     const odd = packed.files.filter(
-      (file) => !/^(dist\/.+\.(js|d\.ts|lua)|LICENSE|README\.md|package\.json)$/.test(file),
+      (file) => !/^(dist\/.+\.(js|d\.ts|lua)|src\/.+\.(ts|lua)|LICENSE|README\.md|package\.json)$/.test(file),
     )
     expect(odd).toEqual([])
     expect(packed.files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js']))
@@ -100,13 +100,9 @@ export { remote, testing, version }
 
 describe('the production closure', () => {
   test('is the one that is written down in closure.txt', () => {
-    const lock = JSON.parse(readFileSync(join(repoRoot, 'package-lock.json'), 'utf8')) as {
-      packages: Record<string, { dev?: boolean; devOptional?: boolean; optional?: boolean; link?: boolean }>
-    }
-    const names = Object.entries(lock.packages)
-      .filter(([path, entry]) => path.startsWith('node_modules/') && !entry.dev && !entry.devOptional)
-      .filter(([, entry]) => !entry.optional && !entry.link)
-      .map(([path]) => path.replace(/^node_modules\//, ''))
+    const names = installedClosure(packed.folder)
+      .map(({ path }) => path.replace(/^node_modules\//, ''))
+      .filter((name) => name !== 'spillway')
     const written = readFileSync(join(repoRoot, 'test', 'pack', 'closure.txt'), 'utf8')
       .trim()
       .split('\n')
