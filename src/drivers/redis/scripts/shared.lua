@@ -48,7 +48,7 @@ local function identity(replicasWanted)
   if sub(info, role + 5, role + 10) ~= 'master' then who = 'replica-' .. who end
   local live = 0
   if replicasWanted > 0 then
-    for lag in string.gmatch(info, 'state=online,offset=%d+,lag=(%d+)') do
+    for lag in string.gmatch(info, 'state=online,offset=%d+,lag=(%-?%d+)') do
       if tonumber(lag) <= REPLICA_LAG_SECONDS then live = live + 1 end
     end
   end
