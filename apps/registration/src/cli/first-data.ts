@@ -6,6 +6,7 @@ import { instantOf } from '../clock.ts'
 import { generateFiles } from '../generate/files.ts'
 import { candidateId } from '../generate/people.ts'
 import { SessionTokens } from '../people/session-token.ts'
+import { writtenLanded } from '../store/landing.ts'
 import { openServices } from './opened.ts'
 import type { Opened } from './opened.ts'
 import type { Places } from './options.ts'
@@ -16,7 +17,7 @@ export const STAFF_LOGIN = 'admin'
 const DAY_MS = 86_400_000
 const DRAIN_MS = 120_000
 
-/** Generated people, where nobody is there; with a window around now. */
+/** Generated people, where nobody is there, in the tables when it resolves; with a window around now. */
 export async function fill(opened: Opened, people: number, quiet = false): Promise<void> {
   const { store, clock } = opened.services
   if ((await store.candidates.get(candidateId(0))) !== undefined) return
@@ -38,6 +39,9 @@ export async function fill(opened: Opened, people: number, quiet = false): Promi
     opens: instantOf(nowMs - DAY_MS),
     closes: instantOf(nowMs + 7 * DAY_MS),
   })
+  // Lists come from the tables: whoever comes first is to find everybody.
+  if (!(await writtenLanded(store, clock, DRAIN_MS)))
+    tell('The database is far behind: lists of classes are not complete yet.')
 }
 
 /** The first member of staff, where there is none: the code is told once, at the first start. */

@@ -22,6 +22,7 @@ import type { Records, SpillwayError } from 'spillway'
 import { instantOf, sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { Problem } from '../problem.ts'
+import { writtenLanded } from '../store/landing.ts'
 import type { Store } from '../store/store.ts'
 import { csvLines } from './csv-lines.ts'
 import type { CsvLine } from './csv-lines.ts'
@@ -100,7 +101,6 @@ const KEYS_MAX = 5_000_000
 const PROGRESS_MS = 1_000
 const RETRIES_MAX = 600
 const LANDED_MS = 60_000
-const LANDED_POLL_MS = 50
 
 export async function runImport(options: ImportOptions): Promise<ImportReport> {
   return new ImportRun(options, await digestOf(options.path)).run()
@@ -286,21 +286,12 @@ class ImportRun {
   /** What was written so far has to be in the table: a later import compares with it, a catalogue is read from it. */
   async #writtenLanded(): Promise<void> {
     const { store, clock } = this.#options
-    const startedMs = clock.now()
-    for (;;) {
-      const { partitions } = await store.tier.status()
-      const waitedMs = clock.now() - startedMs
-      // The lag is the age of the oldest write that has not landed: a younger one was written since.
-      if (partitions.every((one) => one.pending === 0 || one.lagMs < waitedMs)) return
-      if (waitedMs > LANDED_MS) {
-        throw new Problem(
-          503,
-          'not-landed',
-          'What was written is safe but not in the database yet: import the same file once more when it keeps up.',
-        )
-      }
-      await sleep(LANDED_POLL_MS)
-    }
+    if (await writtenLanded(store, clock, LANDED_MS)) return
+    throw new Problem(
+      503,
+      'not-landed',
+      'What was written is safe but not in the database yet: import the same file once more when it keeps up.',
+    )
   }
 
   /** On its own version: of two processes with the same file one goes on, and the other hears of it. */

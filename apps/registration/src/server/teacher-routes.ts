@@ -4,6 +4,7 @@ import { normalIdNumber } from '../domain/id-number.ts'
 import { shownForm } from '../form/form-service.ts'
 import { Problem } from '../problem.ts'
 import type { Services } from '../services.ts'
+import { lagOf } from '../store/landing.ts'
 import { PROGRESS_STATES, countsOf } from '../teacher/classes.ts'
 import type { CandidateProgress, ProgressState } from '../teacher/classes.ts'
 import type { RequestContext, RequestEnvironment } from './environment.ts'
@@ -76,7 +77,7 @@ export function teacherRoutes(services: Services): Hono<RequestEnvironment> {
     const [standing, history, lagMs] = await Promise.all([
       forms.read(candidate),
       classes.history(candidate),
-      lagOf(services),
+      lagOf(store),
     ])
     const { number, name } = record.value
     return context.json({
@@ -91,12 +92,6 @@ export function teacherRoutes(services: Services): Hono<RequestEnvironment> {
     })
   })
   return app
-}
-
-/** How far the database is behind, by the partition that is furthest. */
-export async function lagOf({ store }: Services): Promise<number> {
-  const { partitions } = await store.tier.status()
-  return Math.max(0, ...partitions.map((one) => one.lagMs))
 }
 
 function stateAsked(context: RequestContext): ProgressState | undefined {

@@ -1,15 +1,17 @@
 /**
  * What a teacher sees: own classes, who is in them, and how far each is.
  *
- * Who belongs to a class comes from SQL by an index and is kept for 10 s; how far a form is comes through the tier,
- * exact, in one call for the whole class. What a form looks like is worked out once per version of it: a class page
- * costs no JSON of forms that did not change.
+ * Who belongs to a class comes from SQL by an index. A list is as old as what the database had at that moment: it is
+ * read again 10 s after the moment it is of, so that people who were being imported are not missing for longer because
+ * somebody looked early. How far a form is comes through the tier, exact, in one call for the whole class. What a form
+ * looks like is worked out once per version of it: a class page costs no JSON of forms that did not change.
  */
 import type { JsonRecord } from 'spillway'
 import type { Clock } from '../clock.ts'
 import type { Form } from '../domain/form.ts'
 import { BoundedMap } from '../people/bounded-map.ts'
 import { Problem } from '../problem.ts'
+import { lagOf } from '../store/landing.ts'
 import { instantFromSql } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 
@@ -55,7 +57,9 @@ export interface PastForm {
 
 interface Kept<T> {
   readonly value: T
-  readonly atMs: number
+  /** What was written before is in it. */
+  readonly asOfMs: number
+  readonly untilMs: number
 }
 
 /** A form as lists need it. */
@@ -67,6 +71,8 @@ interface Outline {
 }
 
 const ROSTER_AGE_MS_MAX = 10_000
+/** However far the database is behind: it is not asked more often about a list. */
+const ROSTER_KEPT_MS_MIN = 1_000
 const CLASSES_MAX = 200
 const CLASS_SIZE_MAX = 1_000
 const TEACHERS_KEPT = 20_000
@@ -102,7 +108,7 @@ export class Classes {
     return found
   }
 
-  /** Everybody of these classes, with the age of the list of who that is. */
+  /** Everybody of these classes, with the age of what the list of who that is was made from. */
   async progress(
     classes: readonly string[],
   ): Promise<{ readonly candidates: CandidateProgress[]; readonly rosterAgeMs: number }> {
@@ -178,15 +184,18 @@ export class Classes {
   async #fresh<T>(kept: BoundedMap<string, Kept<T>>, key: string, read: () => Promise<T>): Promise<T> {
     const nowMs = this.#clock.now()
     const known = kept.get(key)
-    if (known !== undefined && nowMs - known.atMs < ROSTER_AGE_MS_MAX) return known.value
+    if (known !== undefined && nowMs < known.untilMs) return known.value
+    // Before the list: what lands in between is in the list all the same.
+    const asOfMs = nowMs - (await lagOf(this.#store))
     const value = await read()
-    kept.set(key, { value, atMs: nowMs })
+    const untilMs = Math.max(asOfMs + ROSTER_AGE_MS_MAX, nowMs + ROSTER_KEPT_MS_MIN)
+    kept.set(key, { value, asOfMs, untilMs })
     return value
   }
 
   #ageOf(classes: readonly string[]): number {
     const nowMs = this.#clock.now()
-    return Math.max(0, ...classes.map((code) => nowMs - (this.#rosters.get(code)?.atMs ?? nowMs)))
+    return Math.max(0, ...classes.map((code) => nowMs - (this.#rosters.get(code)?.asOfMs ?? nowMs)))
   }
 }
 

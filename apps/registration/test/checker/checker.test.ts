@@ -42,7 +42,8 @@ async function playSeason(): Promise<Season> {
     for (let save = 0; save <= n % 3; save += 1) {
       const choices = [choice(n + save), choice(n + save + 1)]
       const headers = { 'if-match': `"${version}"` }
-      const { body } = await site.call('PUT', '/api/form', { token, body: { choices }, headers })
+      const { status, body } = await site.call('PUT', '/api/form', { token, body: { choices }, headers })
+      expect([candidate, status]).toEqual([candidate, 200])
       version = body.version
       const { receipt, savedAt } = body
       lines.push({ kind: 'save', candidate, choices, outcome: 'saved', version, receipt, savedAt })
@@ -50,7 +51,8 @@ async function playSeason(): Promise<Season> {
     lines.push({ kind: 'read', candidate, version })
     if (n % 4 > 0) continue
     const headers = { 'if-match': `"${version}"` }
-    const { body } = await site.call('POST', '/api/form/confirm', { token, headers })
+    const { status, body } = await site.call('POST', '/api/form/confirm', { token, headers })
+    expect([candidate, status]).toEqual([candidate, 200])
     const { receipt, savedAt, confirmedAt } = body
     lines.push({
       kind: 'confirm',

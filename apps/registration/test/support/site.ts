@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { generateFiles } from '../../src/generate/files.ts'
 import { candidateId, generatedCode } from '../../src/generate/people.ts'
 import type { Person } from '../../src/domain/person.ts'
@@ -13,6 +13,7 @@ import { listen } from '../../src/server/listen.ts'
 import { StaticFiles } from '../../src/server/static-files.ts'
 import { makeServices } from '../../src/services.ts'
 import type { ServiceOptions, Services } from '../../src/services.ts'
+import { writtenLanded } from '../../src/store/landing.ts'
 import { openStore } from '../../src/store/store.ts'
 import { credentialKey } from '../../src/people/sign-in.ts'
 
@@ -21,6 +22,7 @@ const CHEAP = { n: 1_024, r: 8, p: 1 }
 /** Few, so that a site is there at once. */
 export const SCHOOLS = 20
 const SECRET = Buffer.alloc(32, 7)
+const LANDED_MS = 15_000
 
 export type Cleanup = (end: () => Promise<void>) => void
 
@@ -50,6 +52,8 @@ export interface Site {
   /** A session that needed no sign-in. */
   token(person: Person, epoch?: number): string
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
+  /** Resolves when all that was written is in the tables: what reads them by SQL comes after it. */
+  landed(): Promise<void>
 }
 
 export interface CallOptions {
@@ -80,7 +84,13 @@ export async function openSite(
   const clock = new TestClock()
   const services = makeServices({ store, secret: SECRET, folder, clock, cost: CHEAP, ...more })
   const keys = keysOf(SECRET)
-  if (people > 0) await fill(services, keys, folder, people)
+  const landed = async (): Promise<void> => {
+    expect(await writtenLanded(store, clock, LANDED_MS), 'all that was written has landed').toBe(true)
+  }
+  if (people > 0) {
+    await fill(services, keys, folder, people)
+    await landed()
+  }
   const defects: unknown[] = []
   const app = makeApp(services, await StaticFiles.of(join(folder, 'no-pages')), (error) =>
     defects.push(error),
@@ -96,6 +106,7 @@ export async function openSite(
     defects,
     token: (person, epoch = 0) => services.tokens.make(person, epoch, clock.now()).token,
     call: (method, path, call = {}) => callHttp(listening.url, method, path, call),
+    landed,
   }
 }
 
