@@ -27,6 +27,15 @@ import type { WritePath, WriteRequest, Written } from './write-path.ts'
 const ATTEMPTS_MAX = 6
 /** Nothing was done: this process spoke for another identity or generation. */
 const FENCED = Symbol('fenced')
+/** Entries that are worth a second call beside one that is out. */
+const BESIDE_MIN = 32
+
+interface Sent {
+  readonly partition: number
+  readonly entry: WriteEntry
+}
+
+type Answer = FusedVerdict | typeof FENCED
 
 export interface FusedWriterOptions {
   readonly context: EngineContext
@@ -39,20 +48,24 @@ export interface FusedWriterOptions {
 
 export class FusedWriter implements WritePath {
   readonly #options: FusedWriterOptions
-  readonly #calls: readonly Coalescer<WriteEntry, FusedVerdict | typeof FENCED>[]
+  /** One for all partitions where the store takes them in one call, else one for each. */
+  readonly #lanes: readonly Coalescer<Sent, Answer>[]
 
   constructor(options: FusedWriterOptions) {
     this.#options = options
-    const { settings } = options.context
-    this.#calls = options.partitions.map(
-      (_, partition) =>
-        new Coalescer<WriteEntry, FusedVerdict | typeof FENCED>({
-          name: `fused writes of partition ${partition}`,
-          call: (entries) => this.#call(partition, entries),
+    const { context, fused } = options
+    const { settings } = context
+    this.#lanes = Array.from(
+      { length: fused.sharesCalls ? 1 : fused.partitions },
+      (_, lane) =>
+        new Coalescer<Sent, Answer>({
+          name: fused.sharesCalls ? 'fused writes' : `fused writes of partition ${lane}`,
+          call: (sent) => this.#call(sent),
           itemsMax: settings.appendEntriesMax,
           weightMax: settings.appendBytesMax,
-          weigh: bytesOfWrites,
+          weigh: ({ entry }) => bytesOfWrites(entry),
           waitingMax: settings.writesWaitingMax,
+          besideMin: BESIDE_MIN,
         }),
     )
   }
@@ -63,11 +76,9 @@ export class FusedWriter implements WritePath {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
       const known = this.#partition(partition).mark
       const entry: WriteEntry = { kind: 'write', id: context.random.id(), knownEnd: known.position, writes }
-      let verdict: FusedVerdict | typeof FENCED
+      let verdict: Answer
       try {
-        verdict = await (this.#calls[partition] as Coalescer<WriteEntry, FusedVerdict | typeof FENCED>).add(
-          entry,
-        )
+        verdict = await this.#lane(partition).add({ partition, entry })
       } catch (error) {
         if (!(error instanceof AppendUnknown)) throw error
         const handle = handleOf(partition, entry, known)
@@ -116,32 +127,50 @@ export class FusedWriter implements WritePath {
   }
 
   async idle(): Promise<void> {
-    await Promise.all(this.#calls.map((calls) => calls.idle()))
+    await Promise.all(this.#lanes.map((lane) => lane.idle()))
   }
 
   close(): void {
-    for (const calls of this.#calls) calls.close()
+    for (const lane of this.#lanes) lane.close()
   }
 
-  async #call(
-    partition: number,
-    entries: readonly WriteEntry[],
-  ): Promise<readonly (FusedVerdict | typeof FENCED)[]> {
+  /** All in one synchronous step, so that a store which shares calls makes one of it; each partition has its own end. */
+  async #call(sent: readonly Sent[]): Promise<(Answer | Error)[]> {
+    const answers: (Answer | Error)[] = []
+    const byPartition = new Map<number, { readonly places: number[]; readonly entries: WriteEntry[] }>()
+    for (const [place, { partition, entry }] of sent.entries()) {
+      let group = byPartition.get(partition)
+      if (group === undefined) byPartition.set(partition, (group = { places: [], entries: [] }))
+      group.places.push(place)
+      group.entries.push(entry)
+    }
+    await Promise.all(
+      Array.from(byPartition, async ([partition, { places, entries }]) => {
+        const given = await this.#write(partition, entries)
+        for (const [index, place] of places.entries()) answers[place] = given[index] as Answer | Error
+      }),
+    )
+    return answers
+  }
+
+  async #write(partition: number, entries: readonly WriteEntry[]): Promise<readonly (Answer | Error)[]> {
     const { fused, context } = this.#options
     const one = this.#partition(partition)
     // An entry that was made in an older generation is void by generation: nothing would be gained by sending it.
-    const sent = one.gate.through
+    const through = one.gate.through
     try {
       const call = fused.write(partition, one.identity, one.generation, entries)
       const result = await withDeadline(context.clock, context.settings.callMs, call)
       if (result.kind === 'fenced') return entries.map(() => FENCED)
-      one.saw(result.seen, sent)
+      one.saw(result.seen, through)
       one.lander.wake()
       return result.verdicts
     } catch (error) {
-      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable')) throw error
+      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable'))
+        return entries.map(() => error)
       context.report({ name: 'append-unknown', partition, detail: `${entries.length} entries`, error })
-      throw new AppendUnknown('The write brought no answer', { cause: error })
+      const unknown = new AppendUnknown('The write brought no answer', { cause: error })
+      return entries.map(() => unknown)
     }
   }
 
@@ -157,6 +186,10 @@ export class FusedWriter implements WritePath {
         await context.clock.sleep(context.settings.retryBaseMs)
       }
     }
+  }
+
+  #lane(partition: number): Coalescer<Sent, Answer> {
+    return this.#lanes[this.#options.fused.sharesCalls ? 0 : partition] as Coalescer<Sent, Answer>
   }
 
   #partition(partition: number): FusedPartitionRuntime {

@@ -42,6 +42,8 @@ export type FusedWriteResult =
 
 export interface FusedFront {
   readonly partitions: number
+  /** Whether `write` calls that are made in one synchronous step, for whatever partitions, share one call of the store. */
+  readonly sharesCalls: boolean
   readonly front: FrontReads
   /** Offsets are packed positions of the last write of an entry. */
   readonly journal: JournalReader

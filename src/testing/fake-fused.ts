@@ -83,6 +83,8 @@ export interface FakeFusedOptions {
 }
 
 export class FakeFused {
+  /** As one server does, or as a cluster does not: of each seed one. */
+  readonly sharesCalls: boolean
   readonly #options: FakeFusedOptions
   #server: FusedServer
   #dumps: FusedPartition[][] = []
@@ -104,6 +106,7 @@ export class FakeFused {
 
   constructor(options: FakeFusedOptions) {
     this.#options = options
+    this.sharesCalls = options.world.chance(0.5)
     this.#histories = Array.from({ length: options.partitions }, () => [])
     this.#missing = Array.from({ length: options.partitions }, () => [])
     const ageMax = options.ageMax ?? AGE_MAX
@@ -317,6 +320,7 @@ export class FakeFused {
     })
     return {
       partitions,
+      sharesCalls: this.sharesCalls,
       front,
       journal: this.#reader(link),
       write: (partition, identity, generation, entries) =>

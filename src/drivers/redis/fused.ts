@@ -61,6 +61,7 @@ export async function openRedisFused(options: RedisFusedOptions): Promise<RedisF
 
 export class RedisFused implements FusedFront {
   readonly partitions: number
+  readonly sharesCalls: boolean
   readonly front: RedisFrontReads
   readonly journal: RedisStream
   readonly #store: RedisStore
@@ -69,6 +70,7 @@ export class RedisFused implements FusedFront {
 
   constructor(store: RedisStore, front: RedisFrontReads, ageMax: number) {
     this.partitions = store.partitions
+    this.sharesCalls = !store.cluster
     this.front = front
     this.journal = new RedisStream(store, front)
     this.#store = store

@@ -32,7 +32,7 @@ export type WrittenBatch =
     }
 
 /** Batches of one call; the engine has one of a partition out at a time. */
-const BATCHES_MAX = 64
+const BATCHES_MAX = 256
 const CALL_BYTES_MAX = 8 * 2 ** 20
 const WAITING_MAX = 4_096
 /** Writes of one frame, as arguments of one XADD and one MSET in Lua, whose stack holds 8,000. */
@@ -46,10 +46,13 @@ export class WriteLane {
   readonly #store: RedisStore
   readonly #ageMax: number
   readonly #lanes: readonly Coalescer<WriteBatch, WrittenBatch>[]
+  /** Writes of each partition that are out. */
+  readonly #out: Float64Array
 
   constructor(store: RedisStore, ageMax: number) {
     this.#store = store
     this.#ageMax = ageMax
+    this.#out = new Float64Array(store.partitions)
     this.#lanes = Array.from(
       { length: store.cluster ? store.partitions : 1 },
       () =>
@@ -87,7 +90,9 @@ export class WriteLane {
       out.text(store.waitReplicas).text(this.#ageMax)
       for (const batch of batches) this.#write(out, batch)
     }
-    const [who, live, ...groups] = await store.writeMany('write', partitions, { args, write }, anyWritten)
+    const calling = store.writeMany('write', partitions, { args, write }, anyWritten)
+    this.#count(batches, 1)
+    const [who, live, ...groups] = await calling.finally(() => this.#count(batches, -1))
     return (groups as Reply[]).map(([kind, text, before, verdicts, missing], index) => {
       const seen = store.seen(partitions[index] as number, who, text)
       switch (String(kind)) {
@@ -107,9 +112,18 @@ export class WriteLane {
     })
   }
 
+  #count(batches: readonly WriteBatch[], times: 1 | -1): void {
+    const out = this.#out
+    for (const { partition, entries } of batches)
+      out[partition] = (out[partition] ?? 0) + times * writesOf(entries)
+  }
+
   /** Values get the versions that they will have if nobody else wrote since the last answer, and nothing is refused. */
   #write(out: CommandBytes, { partition, identity, generation, entries }: WriteBatch): void {
-    const expected = this.#store.lastSeen(partition)?.seen.mark?.position ?? ORIGIN
+    const expected = plus(
+      this.#store.lastSeen(partition)?.seen.mark?.position ?? ORIGIN,
+      this.#out[partition] ?? 0,
+    )
     out.text(identity).text(generation).text(expected).text(entries.length)
     out.bytes(bareEntries(entries)).text(valuesOf(entries))
     let version: Version = expected
@@ -120,6 +134,12 @@ export class WriteLane {
       }
     }
   }
+}
+
+function writesOf(entries: readonly WriteEntry[]): number {
+  let count = 0
+  for (const { writes } of entries) count += writes.length
+  return count
 }
 
 function valuesOf(entries: readonly WriteEntry[]): number {
