@@ -4,12 +4,15 @@ import { UsageError, commandLine, usage } from './cli/options.ts'
 import type { CommandLine } from './cli/options.ts'
 import { tell } from './cli/output.ts'
 import { checkVerb } from './cli/verb-check.ts'
+import { backlogVerb } from './cli/verb-backlog.ts'
 import { demoVerb } from './cli/verb-demo.ts'
 import { eveningVerb } from './cli/verb-evening.ts'
 import { generateVerb, sessionsVerb } from './cli/verb-generate.ts'
 import { importVerb } from './cli/verb-import.ts'
 import { loadVerb } from './cli/verb-load.ts'
+import { recoveryVerb } from './cli/verb-recovery.ts'
 import { serveVerb } from './cli/verb-serve.ts'
+import { soakVerb } from './cli/verb-soak.ts'
 import { closeVerb, exportVerb, resetPasswordVerb, windowVerb } from './cli/verb-staff.ts'
 import { Problem } from './problem.ts'
 
@@ -29,6 +32,12 @@ const VERBS: Readonly<
   load: ['the mix of a deadline evening, with rates, percentiles and a proof', loadVerb],
   demo: ['an evening in twenty seconds: spike, kill -9, close, export, proof; nothing to install', demoVerb],
   evening: ['the last hour in two minutes: spike, kills, close, export, proof', eveningVerb],
+  recovery: [
+    'a restart while a million saves have not landed: until it serves, until all landed, proof',
+    recoveryVerb,
+  ],
+  soak: ['the mix for long, and whether the memory of the server grows with what it answered', soakVerb],
+  backlog: ['saves of made-up people that do not land, until it is killed, for recovery', backlogVerb],
   sessions: ['session tokens of made-up people, for load', sessionsVerb],
 }
 

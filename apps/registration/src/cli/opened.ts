@@ -18,7 +18,10 @@ export const DRAIN_MS = 60_000
 export async function openServices(places: Places): Promise<Opened> {
   const secret = secretFromFile(places.secretFile)
   const store = await openStore({ ...places.store, logger: stderrLogger })
-  return { services: makeServices({ store, secret, folder: places.folder }), keys: keysOf(secret) }
+  return {
+    services: makeServices({ store, secret, folder: places.folder, choicesMax: places.choicesMax }),
+    keys: keysOf(secret),
+  }
 }
 
 export async function withServices(

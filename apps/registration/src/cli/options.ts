@@ -1,6 +1,7 @@
 /** The options of the command line: declared once, for parsing and for --help. */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { CHOICES_MAX } from '../services.ts'
 import type { StoreOptions } from '../store/store.ts'
 
 export class UsageError extends Error {}
@@ -14,6 +15,11 @@ const OPTIONS = {
   journal: ['URL', 'as `spillway serve`; default sqlite:DIR/journal.db'],
   database: ['URL', 'as `spillway serve`; default sqlite:DIR/app.db'],
   role: ['all|api|lander', 'which loops run in this process; default all'],
+  partitions: [
+    'COUNT',
+    'of new stores: fewer save faster in Redis, more land on more connections; default as `spillway serve`',
+  ],
+  'front-mib': ['MEBIBYTES', 'memory of the front in this process; default 256 (soak: 4)'],
   'secret-file': [
     'FILE',
     '64 hexadecimal digits, the same for all processes; default DIR/secret.key, made if missing',
@@ -21,6 +27,7 @@ const OPTIONS = {
   port: ['PORT', 'default 7080; 0 = a free one'],
   host: ['ADDRESS', 'default 127.0.0.1'],
   'trust-proxy': ['', 'take addresses from X-Forwarded-For'],
+  'choices-max': ['COUNT', 'choices that a form may have, the same for all processes; default 80'],
   people: ['COUNT', 'generated candidates where there are none; default 5000 embedded, 0 otherwise'],
   folder: ['DIR', 'where files go (generate, export)'],
   'ready-secrets': ['', 'generate: keyed hashes instead of one-time codes'],
@@ -28,18 +35,29 @@ const OPTIONS = {
   closes: ['INSTANT', 'window: when it ends'],
   login: ['LOGIN', 'reset-password: whose (ID number of a candidate)'],
   as: ['candidate|teacher|staff', 'reset-password: default candidate'],
-  count: ['COUNT', 'sessions: how many; default 1000'],
+  count: ['COUNT', 'sessions, recovery: how many; default 1000 and 1000000'],
   hours: ['HOURS', 'sessions: how long they last; default 2'],
-  seconds: ['SECONDS', 'load, evening: how long; default 20 and 120'],
+  seconds: [
+    'SECONDS',
+    'load, evening: how long; default 20 and 120. recovery: serving again after at most, default 60',
+  ],
   connections: ['COUNT', 'load, evening: connections, each with one request out; default 64'],
   seed: ['NUMBER', 'load, evening: another one asks for other things; default 1'],
   pace: ['COUNT', 'evening: asks a second when it is busy and not at its height; default 1500'],
-  servers: ['', 'evening: on a Redis and a MariaDB of its own (npm run services), with two servers'],
+  servers: [
+    '',
+    'load, evening, recovery: on a Redis and a MariaDB of its own (npm run services); evening: two servers',
+  ],
   'runtime-path': [
     'FILE',
-    'load, evening: the program that runs the server, such as a Bun; default this one',
+    'load, evening, recovery: the program that runs the server, such as a Bun; default this one',
   ],
-  sabotage: ['HOW', 'serve, demo: ack-before-journal makes the server wrong, to see the proof fail'],
+  sabotage: [
+    'HOW',
+    'ack-before-journal (serve, demo) or leak (soak) makes the server wrong, to see the proof fail',
+  ],
+  'memory-log': ['FILE', 'serve: what is alive after a collection, a line of JSON each time'],
+  'memory-every': ['MILLISECONDS', 'serve: how often that is; default 5000'],
   json: ['', 'results as JSON on stdout'],
   help: ['', 'this text'],
 } as const
@@ -84,6 +102,7 @@ export interface Places {
   readonly folder: string
   readonly secretFile: string
   readonly store: StoreOptions
+  readonly choicesMax: number
   readonly isEmbedded: boolean
 }
 
@@ -97,13 +116,31 @@ export function placesOf(line: CommandLine, usual?: string): Places {
   if (role !== 'all' && role !== 'api' && role !== 'lander')
     throw new UsageError(`--role must be all, api or lander; it is ${role}.`)
   const sabotage = line.text('sabotage')
-  if (sabotage !== undefined && sabotage !== 'ack-before-journal')
-    throw new UsageError(`--sabotage takes only ack-before-journal; it is ${sabotage}.`)
+  if (sabotage !== undefined && sabotage !== 'ack-before-journal' && sabotage !== 'leak')
+    throw new UsageError(`--sabotage is ack-before-journal or leak; it is ${sabotage}.`)
   return {
     folder,
     secretFile: line.text('secret-file') ?? join(folder, 'secret.key'),
-    store: { front, journal, database, role, ...(sabotage === undefined ? {} : { sabotage }) },
+    store: {
+      front,
+      journal,
+      database,
+      role,
+      ...sizesOf(line),
+      ...(sabotage === 'ack-before-journal' ? { sabotage } : {}),
+    },
+    choicesMax: line.whole('choices-max', CHOICES_MAX),
     isEmbedded: front === 'memory:',
+  }
+}
+
+/** What is left out is what the stores were made with, or the usual. */
+function sizesOf(line: CommandLine): Pick<StoreOptions, 'partitions' | 'frontBytesMax'> {
+  const partitions = line.whole('partitions', 0)
+  const frontMebibytes = line.whole('front-mib', 0)
+  return {
+    ...(partitions === 0 ? {} : { partitions }),
+    ...(frontMebibytes === 0 ? {} : { frontBytesMax: frontMebibytes * 2 ** 20 }),
   }
 }
 

@@ -1,40 +1,24 @@
 /** `evening`: the last hour compressed, with what breaks in it, the close, the export and the proof. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { teacherCount } from '../generate/people.ts'
 import { exported, playEvening } from '../load/evening.ts'
 import { Generator } from '../load/generator.ts'
 import { HistoryFile } from '../load/history-file.ts'
 import { PUBLISHED_MIX } from '../load/mix.ts'
-import { startRealServers } from '../load/real-servers.ts'
 import type { RealServers } from '../load/real-servers.ts'
 import { ServerChild } from '../load/server-child.ts'
 import { StaffClient } from '../load/staff-client.ts'
 import { STAFF_LOGIN, prepared } from './first-data.ts'
-import { placesOf } from './options.ts'
 import type { CommandLine, Places } from './options.ts'
 import { tell } from './output.ts'
+import { inScratch } from './scratch.ts'
 import { checkVerb } from './verb-check.ts'
 import { checkArguments, storeArguments } from './verb-load.ts'
 
 const PEOPLE = 5_000
 
-export async function eveningVerb(line: CommandLine): Promise<number> {
-  const scratch =
-    line.text('data') === undefined ? await mkdtemp(join(tmpdir(), 'registration-evening-')) : undefined
-  const usual = placesOf(line, scratch)
-  let real: RealServers | undefined
-  try {
-    if (line.flag('servers')) {
-      tell('Starting a Redis and a MariaDB of its own …')
-      real = await startRealServers(usual.folder)
-    }
-    return await play(line, real === undefined ? usual : realPlaces(usual, real), real)
-  } finally {
-    await real?.stop()
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true })
-  }
+export function eveningVerb(line: CommandLine): Promise<number> {
+  return inScratch(line, (places, real) => play(line, places, real))
 }
 
 async function play(line: CommandLine, places: Places, real: RealServers | undefined): Promise<number> {
@@ -83,9 +67,4 @@ async function play(line: CommandLine, places: Places, real: RealServers | undef
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
   }
-}
-
-function realPlaces(places: Places, { redis, database }: RealServers): Places {
-  const store = { ...places.store, front: redis.url, journal: 'same', database: database.url }
-  return { ...places, store, isEmbedded: false }
 }

@@ -3,8 +3,6 @@
  *
  *   ceiling (empty server, same generator) ─▶ server, filled ─▶ warm-up ─▶ measured ─▶ stopped, landed ─▶ check
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sleep, systemClock } from '../clock.ts'
@@ -19,23 +17,17 @@ import { allPerSecond, figuresTable, worstP99Ms } from '../load/report.ts'
 import { ServerChild } from '../load/server-child.ts'
 import { keysOf, secretFromFile } from '../people/keys.ts'
 import { SessionTokens } from '../people/session-token.ts'
-import { placesOf } from './options.ts'
 import type { CommandLine, Places } from './options.ts'
 import { data, tell } from './output.ts'
+import { inScratch } from './scratch.ts'
 import { checkVerb } from './verb-check.ts'
 
 const EMPTY = fileURLToPath(new URL('../load/empty-server.ts', import.meta.url))
 const CEILING_SECONDS = 4
 const WARM_UP_SECONDS = 3
 
-export async function loadVerb(line: CommandLine): Promise<number> {
-  const scratch =
-    line.text('data') === undefined ? await mkdtemp(join(tmpdir(), 'registration-load-')) : undefined
-  try {
-    return await loadIn(line, placesOf(line, scratch))
-  } finally {
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true })
-  }
+export function loadVerb(line: CommandLine): Promise<number> {
+  return inScratch(line, (places) => loadIn(line, places))
 }
 
 async function loadIn(line: CommandLine, places: Places): Promise<number> {

@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { candidateId, generatedCode, teacherLogin } from '../generate/people.ts'
+import { logMemory } from '../load/memory-log.ts'
 import { makeApp } from '../server/app.ts'
 import { listen } from '../server/listen.ts'
 import { StaticFiles } from '../server/static-files.ts'
@@ -17,6 +18,7 @@ import { data, tell } from './output.ts'
 
 const PEOPLE = 5_000
 const STOP_DRAIN_MS = 10_000
+const MEMORY_LOG_MS = 5_000
 const PAGES = fileURLToPath(new URL('../../web', import.meta.url))
 
 export async function serveVerb(line: CommandLine): Promise<number> {
@@ -37,10 +39,14 @@ export async function serveVerb(line: CommandLine): Promise<number> {
       trustProxy: line.flag('trust-proxy'),
     })
     const stopped = stopSignal()
+    const stopping = new AbortController()
+    const logged = memoryLogged(line, opened, stopping.signal)
     tell(await welcome(opened, listening.url, listening.runtime, places, people))
     data({ ready: true, url: listening.url, pid: process.pid, role: places.store.role })
     const signal = await stopped
     tell(`${signal}: taking no more requests, landing what is pending …`)
+    stopping.abort()
+    await logged
     await listening.close()
   } finally {
     const { pending, where } = await store.close({ drainMs: STOP_DRAIN_MS })
@@ -78,6 +84,15 @@ async function welcome(
       : []),
     '',
   ].join('\n')
+}
+
+/** Nothing where no log is asked for. */
+async function memoryLogged(line: CommandLine, { services }: Opened, signal: AbortSignal): Promise<void> {
+  const path = line.text('memory-log')
+  if (path === undefined) return
+  const frontBytes = async (): Promise<number> => (await services.store.tier.status()).usage.frontBytes
+  const everyMs = line.whole('memory-every', MEMORY_LOG_MS)
+  await logMemory({ path, everyMs, frontBytes, leaks: line.text('sabotage') === 'leak' }, signal)
 }
 
 async function stopSignal(): Promise<string> {

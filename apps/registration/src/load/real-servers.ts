@@ -26,10 +26,15 @@ export async function startRealServers(folder: string): Promise<RealServers> {
   const redis = await startRedis({
     folder: join(folder, 'redis'),
     maxmemoryPolicy: 'noeviction',
-    maxmemory: '2gb',
+    maxmemory: '4gb',
   })
   try {
-    const database = await startMariadb({ folder: join(folder, 'mariadb'), database: 'registration' })
+    const database = await startMariadb({
+      folder: join(folder, 'mariadb'),
+      database: 'registration',
+      // Durable as they come; with buffers as a server for this has.
+      args: ['--innodb-buffer-pool-size=512M', '--innodb-log-file-size=256M'],
+    })
     return {
       redis,
       database,

@@ -48,8 +48,10 @@ function scrypted(password: string, salt: Uint8Array, length: number, cost: Slow
   const options = { N: cost.n, r: cost.r, p: cost.p, maxmem: MEMORY_BYTES_MAX }
   return new Promise((resolve, reject) => {
     // NFKC: the same password typed on another keyboard is the same.
-    scrypt(password.normalize('NFKC'), salt, length, options, (error, made) =>
-      error === null ? resolve(made) : reject(error),
-    )
+    scrypt(password.normalize('NFKC'), salt, length, options, (error, made) => {
+      // No error is null on Node and undefined on Bun.
+      if (error) reject(error)
+      else resolve(made)
+    })
   })
 }

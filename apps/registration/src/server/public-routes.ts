@@ -11,6 +11,8 @@ import { jsonObject } from './request-body.ts'
 import { setSession, signedIn } from './session-cookie.ts'
 
 const CATALOGUE_CACHE = 'public, max-age=60'
+/** Schools of one request for majors: those of the longest form as a rule. */
+const SCHOOLS_MAX = 100
 
 export function publicRoutes(services: Services): Hono<RequestEnvironment> {
   const { store, clock, settings, catalogue, signIn, choicesMax } = services
@@ -34,6 +36,17 @@ export function publicRoutes(services: Services): Hono<RequestEnvironment> {
     const { catalogueRevision } = await settings.current()
     const { revision, schoolList } = await catalogue.current(catalogueRevision)
     return preparedAnswer(context.req.raw, schoolList, `"catalogue-${revision}"`)
+  })
+
+  app.get('/api/catalogue/majors', async (context) => {
+    const codes = new Set((context.req.query('schools') ?? '').split(',').filter((code) => code !== ''))
+    if (codes.size === 0 || codes.size > SCHOOLS_MAX)
+      throw new Problem(400, 'invalid', `schools takes 1 to ${SCHOOLS_MAX} codes with commas between them.`)
+    const { catalogueRevision } = await settings.current()
+    const known = await catalogue.current(catalogueRevision)
+    const schools = [...codes].map((code) => known.schoolWithMajors(code)).filter((one) => one !== undefined)
+    context.header('cache-control', CATALOGUE_CACHE)
+    return context.json({ revision: known.revision, schools })
   })
 
   app.get('/api/catalogue/schools/:school', async (context) => {

@@ -6,6 +6,8 @@ import { Latencies } from '../../src/load/latencies.ts'
 import { ASK_KINDS, Asker, PUBLISHED_MIX } from '../../src/load/mix.ts'
 import { temporaryFolder } from '../support/site.ts'
 
+/** Of the repository, not of this application: as its scripts find the other runtime. */
+const REPO = new URL('../../../../scripts/repo.ts', import.meta.url).href
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 test('the mix is the published one, the keys are skewed, and the same seed asks the same', () => {
@@ -54,6 +56,22 @@ test('an evening with a killed server ends with every promise kept', async () =>
   const verdict = JSON.parse(out)
   expect(verdict).toMatchObject({ ok: true, receiptsChecked: true, exportChecked: true })
   expect(verdict.told).toBeGreaterThan(0)
+}, 120_000)
+
+test('a restart with saves that have not landed serves them all, and loses none', async () => {
+  // On Bun where there is one: staff signs in there too.
+  const { bunPath } = (await import(REPO)) as { bunPath: () => string | undefined }
+  const runtime = bunPath() ?? process.execPath
+  const args = ['recovery', '--count', '4000', '--people', '300', '--json', '--runtime-path', runtime]
+  const child = spawn('node', ['--conditions=spillway-source', MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  const [code] = (await once(child, 'close')) as [number]
+  const report = JSON.parse(out.trim().split('\n').at(-1) as string)
+  expect(report).toMatchObject({ ok: true, saves: 4_000, unlanded: 4_000, checked: true })
+  expect(code).toBe(0)
 }, 120_000)
 
 test('a demo of a server that acknowledges before the journal fails, and says what was broken', async () => {

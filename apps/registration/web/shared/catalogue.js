@@ -8,8 +8,8 @@ import { language } from './language.js'
  * @typedef {{ school: string, major: string }} Choice
  */
 
-/** Requests at the same time, where a long form needs the majors of many schools. */
-const LANES = 6
+/** Schools of one request, where a long form needs the majors of many. */
+const SCHOOLS_AT_ONCE = 50
 const FOUND_MAX = 60
 
 /** @type {Map<string, School & { text: string }>} */
@@ -56,11 +56,19 @@ async function fetchMajors(code) {
 /** What these choices are called. A name that cannot be had is shown as its code. @param {readonly Choice[]} choices */
 export async function loadNames(choices) {
   const wanted = [...new Set(choices.map((one) => one.school))].filter((code) => !majors.has(code))
-  const lane = async () => {
-    for (let code = wanted.pop(); code !== undefined; code = wanted.pop())
-      await loadMajors(code).catch(() => undefined)
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
+  const parts = Math.ceil(wanted.length / SCHOOLS_AT_ONCE)
+  const partOf = (/** @type {number} */ part) =>
+    wanted.slice(part * SCHOOLS_AT_ONCE, (part + 1) * SCHOOLS_AT_ONCE)
+  await Promise.all(
+    Array.from({ length: parts }, (_, part) => fetchMajorsOf(partOf(part)).catch(() => undefined)),
+  )
+}
+
+/** @param {readonly string[]} codes */
+async function fetchMajorsOf(codes) {
+  /** @type {{ schools: { school: string, majors: Major[] }[] }} */
+  const answer = await api('GET', `/api/catalogue/majors?schools=${codes.map(encodeURIComponent).join(',')}`)
+  for (const one of answer.schools) majors.set(one.school, one.majors)
 }
 
 /** @param {string} query every word must occur in code, name or city @returns {{ found: School[], total: number }} */
