@@ -56,6 +56,18 @@ export class CommandBytes {
     return this
   }
 
+  /** Two parts as one argument. */
+  joined(first: Uint8Array, second: Uint8Array): this {
+    const length = first.byteLength + second.byteLength
+    this.#ensure(length)
+    this.#line(DOLLAR, length)
+    this.#buffer.set(first, this.#at)
+    this.#buffer.set(second, this.#at + first.byteLength)
+    this.#at += length
+    this.#end()
+    return this
+  }
+
   /** A value as it is stored: header and bytes. */
   stored(version: Version, value: Value): this {
     this.#ensure(value.bytes.byteLength + HEADER_BYTES_MAX)

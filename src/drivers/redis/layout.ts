@@ -139,13 +139,26 @@ export interface PartitionSeen {
   readonly trimmed: number
   /** Memory that has not been released. */
   readonly bytes: number
+  /** In the names of its values. */
+  readonly epoch: string
 }
 
 /** Takes apart what `seen` of shared.lua put together. */
 export function parseSeen(identity: string, text: string): PartitionSeen {
-  const [at, offset, journal, digest, last, generation, floor, refusedFrom, trimmed, bytes] = text.split(
-    '\n',
-  ) as [string, string, string, string, string, string, string, string, string, string]
+  const [at, offset, journal, digest, last, generation, floor, refusedFrom, trimmed, bytes, epoch] =
+    text.split('\n') as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
   const mark =
     at === '' ? undefined : markOf(Number(at) as Position, offset, journal, digest, last, generation)
   return {
@@ -153,6 +166,7 @@ export function parseSeen(identity: string, text: string): PartitionSeen {
     generation: Number(generation),
     trimmed: Number(trimmed),
     bytes: Number(bytes),
+    epoch,
   }
 }
 

@@ -47,6 +47,7 @@ export interface ManyArguments {
   write(out: CommandBytes): void
 }
 
+const STATE = 'state'
 /** How often a connection to a replica is given up for a new one, at most. */
 const LEAVE_MS = 1_000
 /** Of `replica-`, which no run id begins with: those are hexadecimal. */
@@ -191,7 +192,7 @@ export class RedisStore {
   async blocks(partition: number, after: Position, count: number): Promise<[StreamBlock[], number, number]> {
     this.#mustBeOpen()
     const stateKey = this.#stateKey(partition)
-    const log = `${stateKey.slice(0, -'state'.length)}log`
+    const log = `${stateKey.slice(0, -STATE.length)}log`
     try {
       // In this order, on one connection: what was not trimmed afterwards was there when the blocks were read.
       const [blocks, [trimmed, end]] = (await Promise.all([
@@ -228,6 +229,11 @@ export class RedisStore {
     const whole = parseSeen(who, where)
     this.#last[partition] = { text: where, whole }
     return whole
+  }
+
+  /** What the keys of a partition's values begin with. */
+  valuePrefix(partition: number, epoch: string): Buffer {
+    return Buffer.from(`${this.#stateKey(partition).slice(0, -STATE.length)}v${epoch}:`)
   }
 
   /** Of the last answer that spoke of this partition. */

@@ -10,7 +10,7 @@ import type { Position, Version } from '../../model/position.ts'
 import { ORIGIN, plus } from '../../model/position.ts'
 import type { FrontSeen } from '../../ports/front.ts'
 import type { CommandBytes } from './command-bytes.ts'
-import { bareEntries } from './layout.ts'
+import { bareEntries, nameOf } from './layout.ts'
 import type { RedisStore, Reply } from './store.ts'
 
 export interface WriteBatch {
@@ -39,8 +39,15 @@ const WAITING_MAX = 4_096
 const FRAME_WRITES_MAX = 3_000
 /** What a write takes on the wire beside its value: keys, positions, lengths. */
 const WRITE_BYTES = 200
-/** Identity, generation, position, two counts and the entries. */
-const ARGUMENTS_OF_BATCH = 6
+/** Identity, generation, position, two counts, the entries and whether it is plain; of a plain one four more. */
+const ARGUMENTS_OF_BATCH = 7
+const ARGUMENTS_OF_PLAIN = 4
+/** A plain batch is one block of the stream, and one call of each command: as write.lua bounds them. */
+const PLAIN_BYTES_MAX = 256 * 1024
+const PLAIN_WRITES_MAX = 1_500
+const LENGTH_BYTES = 2
+/** Bytes of one character, at most. */
+const UTF8_MAX = 3
 
 export class WriteLane {
   readonly #store: RedisStore
@@ -84,7 +91,10 @@ export class WriteLane {
   async #call(batches: readonly WriteBatch[]): Promise<(WrittenBatch | Error)[]> {
     const store = this.#store
     let args = 2
-    for (const { entries } of batches) args += ARGUMENTS_OF_BATCH + valuesOf(entries)
+    for (const { entries } of batches) {
+      args += ARGUMENTS_OF_BATCH + valuesOf(entries)
+      if (isPlain(entries)) args += ARGUMENTS_OF_PLAIN + writesOf(entries)
+    }
     const partitions = batches.map(({ partition }) => partition)
     const write = (out: CommandBytes): void => {
       out.text(store.waitReplicas).text(this.#ageMax)
@@ -120,12 +130,11 @@ export class WriteLane {
 
   /** Values get the versions that they will have if nobody else wrote since the last answer, and nothing is refused. */
   #write(out: CommandBytes, { partition, identity, generation, entries }: WriteBatch): void {
-    const expected = plus(
-      this.#store.lastSeen(partition)?.seen.mark?.position ?? ORIGIN,
-      this.#out[partition] ?? 0,
-    )
+    const last = this.#store.lastSeen(partition)
+    const expected = plus(last?.seen.mark?.position ?? ORIGIN, this.#out[partition] ?? 0)
     out.text(identity).text(generation).text(expected).text(entries.length)
-    out.bytes(bareEntries(entries)).text(valuesOf(entries))
+    const bare = bareEntries(entries)
+    out.bytes(bare).text(valuesOf(entries))
     let version: Version = expected
     for (const { writes } of entries) {
       for (const { value } of writes) {
@@ -133,7 +142,68 @@ export class WriteLane {
         if (value !== undefined) out.stored(version, value)
       }
     }
+    if (!isPlain(entries)) out.text(0)
+    else {
+      out
+        .text(1)
+        .text(last?.epoch ?? '')
+        .text(lastStart(bare))
+      this.#writePlain(out, this.#store.valuePrefix(partition, last?.epoch ?? ''), entries)
+    }
   }
+
+  /** What a script that has nothing to judge hands on as it is. */
+  #writePlain(out: CommandBytes, keyPrefix: Buffer, entries: readonly WriteEntry[]): void {
+    let knownEnd = Number.POSITIVE_INFINITY
+    let room = 0
+    for (const entry of entries) {
+      knownEnd = Math.min(knownEnd, entry.knownEnd)
+      for (const { collection, key } of entry.writes)
+        room += LENGTH_BYTES + UTF8_MAX * (collection.length + 1 + key.length)
+    }
+    out.text(knownEnd)
+    const names = Buffer.allocUnsafe(room)
+    const ends: number[] = []
+    let at = 0
+    for (const { writes } of entries) {
+      for (const write of writes) {
+        const length = names.write(nameOf(write), at + LENGTH_BYTES)
+        names.writeUInt16LE(length, at)
+        at += LENGTH_BYTES + length
+        ends.push(at)
+      }
+    }
+    out.bytes(names.subarray(0, at))
+    let from = LENGTH_BYTES
+    for (const end of ends) {
+      out.joined(keyPrefix, names.subarray(from, end))
+      from = end + LENGTH_BYTES
+    }
+  }
+}
+
+/** Where the last of several entries begins; each begins with the length of the rest of it. */
+function lastStart(entries: Buffer): number {
+  let at = 0
+  for (;;) {
+    const next = at + 4 + entries.readUInt32LE(at)
+    if (next >= entries.byteLength) return at
+    at = next
+  }
+}
+
+/** Unconditional puts, few enough: as long as nobody else has written, there is nothing to judge. */
+function isPlain(entries: readonly WriteEntry[]): boolean {
+  let bytes = 0
+  let count = 0
+  for (const { writes } of entries) {
+    for (const { value, ifVersion } of writes) {
+      if (value === undefined || ifVersion !== undefined) return false
+      bytes += value.bytes.byteLength
+      count += 1
+    }
+  }
+  return count > 0 && count <= PLAIN_WRITES_MAX && bytes <= PLAIN_BYTES_MAX
 }
 
 function writesOf(entries: readonly WriteEntry[]): number {

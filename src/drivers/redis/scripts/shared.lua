@@ -62,7 +62,7 @@ end
 -- Where in `fields` of a state are those that change most.
 local POSITION, LAST, BYTES = 1, 5, 10
 -- The first so many are what answers say of a partition.
-local SEEN_FIELDS = 10
+local SEEN_FIELDS = 11
 
 -- The state of a partition; without `position` it is missing.
 local function load(prefix)
@@ -103,7 +103,7 @@ local function seen(state)
   return concat({
     state.position and text(state.position) or '', state.offset or '', state.journal or '', state.digest or '',
     state.last or '', text(state.generation), text(state.floor), text(state.refusedFrom), text(state.trimmed),
-    text(state.bytes),
+    text(state.bytes), state.epoch or '',
   }, '\n')
 end
 

@@ -16,10 +16,15 @@
 -- stored, their header made for the position where the caller expects its first write, and go on as the strings that
 -- they are; only where another writer, or a refusal before it, moved a write, its value is made again.
 --
+-- Most batches are plain: unconditional puts, few enough for one block, and nothing but their caller has written since.
+-- Then there is nothing to judge, and all that the calls of Redis need comes ready from the caller: names, and keys of
+-- the epoch that it believes in. A batch that says it is plain, and finds things otherwise, is judged like any other.
+--
 -- KEYS[i] state of the i-th partition
 -- ARGV[1] replicas wanted  ARGV[2] ageMax, then for each partition: identity, generation, position before its first
 -- write as the caller expects it, number of entries, the entries without the bytes of their values (layout.ts), number
--- of values, the values
+-- of values, the values, and whether it is plain ('1' or '0'). A plain one goes on: its epoch, where the last
+-- entry begins, the lowest known end of the entries, its names as a block of `names` has them, and a key for each value
 --
 -- Returns { identity, live replicas, group 1, group 2, … }, a group being
 --         { 'fenced', seen }
@@ -30,10 +35,42 @@
 local wanted, ageMax = tonumber(ARGV[1]), tonumber(ARGV[2])
 local who, live = identity(wanted)
 
-local function writeBatch(stateKey, claimed, generation, expected, count, blob, value)
+-- Whether nothing has to be judged.
+local function isPlain(state, plain, expected, generation, values)
+  return ARGV[plain] == '1' and state.position == expected and state.epoch == ARGV[plain + 1]
+    and tonumber(ARGV[plain + 3]) >= generation * COUNT_SPAN
+    and expected + values - tonumber(ARGV[plain + 3]) <= ageMax
+    and call('EXISTS', state.prefix .. 'voids', state.prefix .. 'seals') == 0
+end
+
+local function writePlain(state, stateKey, count, blob, value, values, plain)
+  local prefix, through, bytes = state.prefix, state.position + values, #blob
+  local run, sets = { 'XADD', prefix .. 'log', idOf(through), 'e', blob }, {}
+  for i = 0, values - 1 do
+    local one = ARGV[value + i]
+    run[6 + 2 * i], run[7 + 2 * i] = 'v', one
+    sets[1 + 2 * i], sets[2 + 2 * i] = ARGV[plain + 5 + i], one
+    bytes = bytes + #one
+  end
+  call(unpack(run))
+  local cost = costOf(bytes, values)
+  call('XADD', prefix .. 'names', run[3], 'k', ARGV[plain + 4], 'b', cost)
+  call('MSET', unpack(sets))
+  local f, started = state.fields, state.fields[POSITION]
+  local _, _, last = unpackStruct('<I4BBc0', blob, tonumber(ARGV[plain + 2]) + 1)
+  f[POSITION], f[LAST], f[BYTES] = text(through), last, text(state.bytes + cost)
+  call('HSET', stateKey, 'position', f[POSITION], 'last', f[LAST], 'bytes', f[BYTES])
+  return { 'written', stored(state), started, string.rep('a', count), '' }
+end
+
+local function writeBatch(stateKey, claimed, generation, expected, count, blob, value, valueCount)
   local state = load(prefixOf(stateKey))
   if fenced(state, who, claimed, generation) then return { 'fenced', stored(state) } end
   if live < wanted then return { 'replicas', stored(state) } end
+  local plain = value + valueCount
+  if isPlain(state, plain, expected, generation, valueCount) then
+    return writePlain(state, stateKey, count, blob, value, valueCount, plain)
+  end
 
   local started = state.fields[POSITION]
   local prefix, values, through = state.prefix, state.values, state.position
@@ -170,7 +207,9 @@ end
 local answer, at = { who, live }, 3
 for i = 1, #KEYS do
   answer[i + 2] = writeBatch(KEYS[i], ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]),
-    tonumber(ARGV[at + 3]), ARGV[at + 4], at + 6)
-  at = at + 6 + tonumber(ARGV[at + 5])
+    tonumber(ARGV[at + 3]), ARGV[at + 4], at + 6, tonumber(ARGV[at + 5]))
+  local values = tonumber(ARGV[at + 5])
+  at = at + 6 + values
+  at = at + (ARGV[at] == '1' and 5 + values or 1)
 end
 return answer
