@@ -12,6 +12,7 @@ export type {
   AtomicWrite,
   BatchWrite,
   CloseReport,
+  JsonCopy,
   JsonRecord,
   JsonWrite,
   LedgerTotals,

@@ -15,7 +15,7 @@ import { generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { TableSpec } from '../model/table.ts'
 import type { Database } from '../ports/database.ts'
-import type { Front, Held } from '../ports/front.ts'
+import type { Front, Held, HeldCopy } from '../ports/front.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { Journal } from '../ports/journal.ts'
 import { Admission, WRITE_OVERHEAD_BYTES } from './admit.ts'
@@ -153,6 +153,14 @@ export class Engine {
     const { front } = this.shape
     if (front.peek === undefined || this.#closed || !this.#partition(partition).gate.open) return undefined
     return front.peek(partition, ref)
+  }
+
+  /** The same, copied to `target`; undefined also where it is compressed or has no room there. */
+  peekInto(partition: number, ref: RecordRef, target: Uint8Array, at: number): HeldCopy | undefined {
+    const { front } = this.shape
+    if (front.peekInto === undefined || this.#closed || !this.#partition(partition).gate.open)
+      return undefined
+    return front.peekInto(partition, ref, target, at)
   }
 
   /** From the database alone: possibly older than what was acknowledged. */

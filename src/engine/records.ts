@@ -13,6 +13,7 @@ import { asked } from './asked.ts'
 import { ReceiptOutcome, waitMs } from './receipt.ts'
 import type {
   BatchWrite,
+  JsonCopy,
   JsonRecord,
   JsonWrite,
   ReadOptions,
@@ -109,6 +110,11 @@ export class EngineRecords<T> implements Records<T> {
     }
     const held = await this.#read(partition, [ref], options)
     return jsonRecord(key, held[0])
+  }
+
+  peekInto(key: string, target: Uint8Array, at: number): JsonCopy | undefined {
+    this.#runtime.checkKey(key)
+    return this.#engine.peekInto(this.#runtime.partitionOf(key), this.#ref(key), target, at)
   }
 
   async getMany(keys: readonly string[], options: ReadOptions = {}): Promise<(RecordOf<T> | undefined)[]> {

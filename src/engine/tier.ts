@@ -67,6 +67,13 @@ export interface JsonRecord {
   readonly json: Uint8Array
 }
 
+/** A record whose JSON was copied to where the caller wanted it. */
+export interface JsonCopy {
+  readonly version: number
+  /** How many there are from where the copy begins. */
+  readonly bytes: number
+}
+
 export type BatchWrite<T> =
   | { readonly key: string; readonly value: T; readonly ifVersion?: number }
   | { readonly key: string; readonly delete: true; readonly ifVersion?: number }
@@ -95,6 +102,13 @@ export interface Records<T> {
   ): Promise<Receipt>
   get(key: string, options?: ReadOptions): Promise<RecordOf<T> | undefined>
   getJson(key: string, options?: ReadOptions): Promise<JsonRecord | undefined>
+  /**
+   * What `getJson` would answer, at once, where this process's own memory holds it: its bytes are copied to `target`
+   * from `at` on. Undefined says nothing (not held, absent, compressed, no room): ask `getJson`. For who reads more
+   * often than a promise for each read allows. Not there where records are never in this process, as in a client.
+   * Throws `invalid`.
+   */
+  peekInto?(key: string, target: Uint8Array, at: number): JsonCopy | undefined
   /** In the order of the keys; at most 1,000. Each record is as exact as with `get`; together they are no snapshot. */
   getMany(keys: readonly string[], options?: ReadOptions): Promise<(RecordOf<T> | undefined)[]>
   getManyJson(keys: readonly string[], options?: ReadOptions): Promise<(JsonRecord | undefined)[]>

@@ -34,6 +34,12 @@ export interface Held {
 
 export const HELD_ABSENT: Held = { version: 0 as Version, value: undefined }
 
+/** A value that is held and was copied: how many bytes of JSON text it has. */
+export interface HeldCopy {
+  readonly version: Version
+  readonly bytes: number
+}
+
 /** The fold state of a store without its rows, read in one snapshot. */
 export interface FoldSnapshot {
   readonly mark: Mark
@@ -105,6 +111,11 @@ export interface FrontReads {
    * A promise for every read would cost more than the read. Undefined = a miss.
    */
   peek?(partition: number, ref: RecordRef): Held | undefined
+  /**
+   * The same, with the bytes copied to `target` from `at` on. Undefined = a miss, an absence, a compressed value, or
+   * one that has no room there: `peek`.
+   */
+  peekInto?(partition: number, ref: RecordRef, target: Uint8Array, at: number): HeldCopy | undefined
   /**
    * Offers rows that the database had at `position`. A row is taken only if the front does not hold its key
    * and floor ≤ position ≤ through; the answer is what the front holds afterwards (undefined = not taken).

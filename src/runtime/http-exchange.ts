@@ -24,10 +24,19 @@ export interface HttpRequest {
 
 export interface HttpReply {
   readonly status: number
-  /** Lower-case names. `content-length`, `date` and `connection` are added here. */
+  /**
+   * Lower-case names. `content-length`, `date` and `connection` are added here. Best the same object in many replies,
+   * never changed: what the runtime makes of it is then made once.
+   */
   readonly headers?: Readonly<Record<string, string>>
+  /** The ETag, quotes and all, which is no part of `headers`: it is of this reply alone. */
+  readonly etag?: string
+  /** Bytes up to `COPIED_BYTES_MAX` of a reply that came at once may change as soon as the listener has taken it. */
   readonly body?: string | Uint8Array
 }
+
+/** Copied where it is sent: a longer body is sent from where it lies. */
+export const COPIED_BYTES_MAX = 32 * 1_024
 
 export interface HttpListenerOptions {
   /** Address or name to bind: `127.0.0.1`, `::1`, `0.0.0.0`. */

@@ -26,6 +26,7 @@ import {
   tooLarge,
   urlOf,
 } from './http-bounds.ts'
+import { COPIED_BYTES_MAX } from './http-exchange.ts'
 import type { HttpListener, HttpListenerOptions, HttpReply, HttpRequest } from './http-exchange.ts'
 import { pathAndQuery } from './http-target.ts'
 
@@ -217,11 +218,13 @@ class NodeRequest implements HttpRequest {
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
     const head: (string | number)[] = []
     for (const name in reply.headers) head.push(name, reply.headers[name] ?? '')
+    if (reply.etag !== undefined) head.push('etag', reply.etag)
     if (reply.status !== 204 && reply.status !== 304) head.push('content-length', bytes)
     if (closing || this.#mustClose()) head.push('connection', 'close')
     outgoing.writeHead(reply.status, head as never)
     // Text goes out in one piece with the headers, bytes in a piece of their own; ASCII needs no encoding.
     if (typeof body === 'string') outgoing.end(body, bytes === body.length ? 'latin1' : 'utf8')
+    else if (bytes <= COPIED_BYTES_MAX) outgoing.end(latin1(body), 'latin1')
     else outgoing.end(body)
   }
 
@@ -232,6 +235,14 @@ class NodeRequest implements HttpRequest {
       (!this.#incoming.complete && announcedBytes(this.#incoming) > DISCARD_BYTES_MAX)
     )
   }
+}
+
+/** Text that is these bytes again when it is written as latin1. */
+function latin1(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString('latin1')
 }
 
 /** Looked up in the raw headers: making the object of all of them is worth it only where several are asked for. */

@@ -72,9 +72,5 @@ export function jsonReply(status: number, body: string | Uint8Array): HttpReply 
 
 /** The same for the one record or write that the answer is about: with its version as ETag. */
 export function versionedReply(status: number, version: string, body: string | Uint8Array): HttpReply {
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', etag: `"${version}"` },
-    body,
-  }
+  return { status, headers: JSON_HEADERS, etag: `"${version}"`, body }
 }

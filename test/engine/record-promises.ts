@@ -53,6 +53,25 @@ export function recordPromises(
       expect(same((await again.records('forms').getJson('k'))?.json, json)).toBe(true)
     })
 
+    test('peekInto copies what getJson answers, where it answers at all, and touches nothing else', async () => {
+      const it = await start()
+      const records = it.tier.records('forms')
+      const json = new TextEncoder().encode('{"a":"é"}')
+      const { version } = await records.putJson('k', json)
+      const target = new Uint8Array(json.length + 2)
+      expect(records.peekInto?.('absent', target, 0)).toBe(undefined)
+      expect(records.peekInto?.('k', target, 3)).toBe(undefined)
+      expect([...target]).toEqual([...new Uint8Array(json.length + 2)])
+      const copy = records.peekInto?.('k', target, 1)
+      if (copy !== undefined) {
+        expect(copy).toEqual({ version, bytes: json.length })
+        expect([...target]).toEqual([0, ...json, 0])
+      }
+      expect(() => records.peekInto?.('', target, 0)).toThrow(SpillwayError)
+      await records.delete('k')
+      expect(records.peekInto?.('k', target, 0)).toBe(undefined)
+    })
+
     test('any well-formed key of 1 to 512 bytes round-trips, others are invalid', async () => {
       const it = await start()
       const records = it.tier.records('forms')

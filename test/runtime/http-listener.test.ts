@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { SpillwayError } from '../../src/errors.ts'
+import { COPIED_BYTES_MAX } from '../../src/runtime/http-exchange.ts'
 import { listen } from '../../src/runtime/http-listener.ts'
 import type {
   HttpListener,
@@ -161,6 +162,38 @@ describe('requests', () => {
     const nothing = await fetch('/nothing')
     expect([nothing.status, await nothing.text()]).toEqual([204, ''])
     expect((await fetch('/else')).status).toBe(404)
+  })
+
+  it('an ETag is of its own reply, whatever other replies share its headers', async () => {
+    const headers = { 'content-type': 'text/plain' }
+    const { fetch, listener } = await serve(({ query }) => ({
+      status: 200,
+      headers,
+      ...(query === '' ? {} : { etag: `"${query}"` }),
+      body: query,
+    }))
+    const tags = ['1', '2', '', '3', ''].map(async (query) => (await fetch(`/?${query}`)).headers.get('etag'))
+    expect(await Promise.all(tags)).toEqual(['"1"', '"2"', null, '"3"', null])
+    const last = listener.close({ graceMs: 1_000 })
+    const { headers: closing } = await fetch('/?4').catch(() => ({ headers: new Headers({ etag: '"4"' }) }))
+    expect(closing.get('etag')).toBe('"4"')
+    await last
+  })
+
+  it('bytes of any value and length arrive, also from a buffer that is used again for the next reply', async () => {
+    const shared = new Uint8Array(COPIED_BYTES_MAX)
+    const { fetch } = await serve(({ path }) => {
+      const length = Number(path.slice(1))
+      const body = length > shared.length ? new Uint8Array(length) : shared.subarray(0, length)
+      for (let at = 0; at < length; at += 1) body[at] = (at + length) & 255
+      return { status: 200, body }
+    })
+    const lengths = [0, 1, 300, 301, COPIED_BYTES_MAX, COPIED_BYTES_MAX + 1, 302, 100_000]
+    const answers = await Promise.all(
+      lengths.map(async (length) => new Uint8Array(await (await fetch(`/${length}`)).arrayBuffer())),
+    )
+    const wanted = lengths.map((length) => Uint8Array.from({ length }, (_, at) => (at + length) & 255))
+    answers.forEach((answer, index) => expect(Buffer.compare(answer, wanted[index]!)).toBe(0))
   })
 
   it('a handler that throws, at once or later, is a bare 500 and reported', async () => {

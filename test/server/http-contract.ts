@@ -88,6 +88,26 @@ export function httpContract(name: string, open: () => Promise<Tier>): void {
       }
     })
 
+    test('many reads at once each get their own record, whatever its length and its key', async () => {
+      const { send, forms } = await served()
+      const keys = ['k', 'é/ü', '"\\', '\0\u001f', '😀'.repeat(128), '\u0001'.repeat(512), 'k'.repeat(512)]
+      const records = keys.flatMap((key, index) =>
+        [0, 600, 16_382, 16_383, 16_384, 40_000].map((length, nth) => {
+          const own = key.length > 100 ? key : `${key}${nth}`
+          return { key: own, body: JSON.stringify(String(index + 1).repeat(length)) }
+        }),
+      )
+      const last = new Map(records.map(({ key, body }) => [key, body]))
+      for (const [key, body] of last) expect((await send('PUT', path(forms, key), { body })).status).toBe(200)
+      const answers = await Promise.all([...last.keys()].map((key) => send('GET', path(forms, key))))
+      for (const { json, headers } of answers) {
+        expect(last.get(json['key'] as string) === JSON.stringify(json['value'])).toBe(true)
+        expect(json['collection']).toBe(forms)
+        expect(headers.get('etag')).toBe(`"${String(json['version'])}"`)
+      }
+      expect(new Set(answers.map(({ json }) => json['key'])).size).toBe(last.size)
+    })
+
     test('an absent record is not-found; deleting it is a write all the same', async () => {
       const { send, forms } = await served()
       expectProblem(await send('GET', path(forms, 'nobody')), 404, 'not-found', /nobody/)

@@ -19,6 +19,7 @@ import type {
   FrontRead,
   FrontSeen,
   Held,
+  HeldCopy,
 } from '../../ports/front.ts'
 import { Budget } from './budget.ts'
 import { PartitionStore } from './partition-store.ts'
@@ -63,6 +64,10 @@ class MemoryFront implements Front {
 
   peek(partition: number, ref: RecordRef): Held | undefined {
     return this.#store(partition).held(ref)
+  }
+
+  peekInto(partition: number, ref: RecordRef, target: Uint8Array, at: number): HeldCopy | undefined {
+    return this.#store(partition).copy(ref, target, at)
   }
 
   async fill(

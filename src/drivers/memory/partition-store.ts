@@ -36,6 +36,7 @@ import type {
   FrontFillRow,
   FrontSeen,
   Held,
+  HeldCopy,
 } from '../../ports/front.ts'
 import { REFUSED_BYTES } from './budget.ts'
 import type { Budget } from './budget.ts'
@@ -113,6 +114,11 @@ export class PartitionStore {
   held(ref: RecordRef): Held | undefined {
     const record = this.#shelves.find(ref)
     return record === undefined ? undefined : this.#shelves.answer(record)
+  }
+
+  copy(ref: RecordRef, target: Uint8Array, at: number): HeldCopy | undefined {
+    const record = this.#shelves.find(ref)
+    return record === undefined ? undefined : this.#shelves.copy(record, target, at)
   }
 
   heldAll(refs: readonly RecordRef[]): (Held | undefined)[] {

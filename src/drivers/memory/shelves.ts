@@ -3,7 +3,7 @@ import { ORIGIN } from '../../model/position.ts'
 import type { Position } from '../../model/position.ts'
 import type { Codec, Value } from '../../model/value.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
-import type { Held } from '../../ports/front.ts'
+import type { Held, HeldCopy } from '../../ports/front.ts'
 import type { Budget } from './budget.ts'
 import { FrontRecord, PLACE, RecordList } from './front-record.ts'
 import type { Evictor, Shelf } from './front-record.ts'
@@ -52,6 +52,14 @@ export class Shelves {
     if (!record.hasValue) return HELD_ABSENT
     const bytes = this.#budget.slabs.read(record)
     return { version: record.at, value: { codec: record.codec as Codec, rawBytes: record.rawBytes, bytes } }
+  }
+
+  /** Copies a value that is not compressed and that has room there. */
+  copy(record: FrontRecord, target: Uint8Array, at: number): HeldCopy | undefined {
+    record.touched = true
+    if (!record.hasValue || record.codec !== 0 || record.length > target.length - at) return undefined
+    this.#budget.slabs.readInto(record, target, at)
+    return { version: record.at, bytes: record.length }
   }
 
   /** Everything up to `to` has landed and may go when memory is needed. */

@@ -81,6 +81,12 @@ export class Slabs {
     return copy
   }
 
+  /** Copies the record's bytes to where the reader wants them: no object is made. The record must have some. */
+  readInto(record: FrontRecord, target: Uint8Array, at: number): void {
+    const { offset, length } = record
+    ;(record.slab as Slab).bytes.copy(target, at, offset, offset + length)
+  }
+
   #stored(record: FrontRecord): Uint8Array {
     const { bytes } = record.slab as Slab
     return new Uint8Array(bytes.buffer, record.offset, record.length)
