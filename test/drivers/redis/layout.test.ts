@@ -73,3 +73,12 @@ test('scripts and driver read and write the same headers, also of generations th
     expect(await one.send(one.put('c', '2', { ifVersion: ABSENT }))).toMatchObject([{ kind: 'applied' }])
   }
 })
+
+test('a plain batch whose caller believes in another epoch is written where readers look', async () => {
+  const one = await oneWriter({ url: redis.url })
+  await one.send(one.put('a', '1'))
+  expect(await redis.ask(`HSET ${one.namespace}:{0}:state epoch ffffffff`)).toBe(':0')
+  expect(await one.send(one.put('a', '2'))).toMatchObject([{ kind: 'applied' }])
+  const { held } = await one.fused.front.read(0, [{ collection: 'forms', key: 'a' }])
+  expect(held.map((one) => one && shown(one))).toEqual([`${position(1, 2)} 2`])
+})
