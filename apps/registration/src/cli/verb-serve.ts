@@ -29,7 +29,8 @@ export async function serveVerb(line: CommandLine): Promise<number> {
   try {
     const people = line.whole('people', places.isEmbedded ? PEOPLE : 0)
     if (people > 0) await fill(opened, people)
-    await firstStaff(opened)
+    // Nobody reads what a lander says: the code of the first member of staff would be lost there.
+    if (places.store.role !== 'lander') await firstStaff(opened)
     const app = makeApp(services, await StaticFiles.of(PAGES), (error) =>
       tell(JSON.stringify({ level: 'error', defect: error instanceof Error ? error.stack : String(error) })),
     )

@@ -14,7 +14,7 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ['cross-origin-resource-policy', 'same-origin'],
 ]
 
-/** On pages. JSON is not shown by browsers: there `nosniff` and `no-store` are enough. */
+/** On pages. JSON is not shown by browsers: there `no-store` is enough. */
 export const pageHeaders: MiddlewareHandler<RequestEnvironment> = async (context, next) => {
   await next()
   for (const [name, value] of HEADERS) context.res.headers.set(name, value)
