@@ -156,6 +156,8 @@ class BunRequest implements HttpRequest, Awaited {
   readonly path: string
   readonly query: string
   sinceTick = 0
+  previous: Awaited | undefined = undefined
+  next: Awaited | undefined = undefined
   readonly #native: Request
   readonly #shared: Shared
   #body: 'untouched' | 'taken' | 'late' = 'untouched'
@@ -197,10 +199,12 @@ class BunRequest implements HttpRequest, Awaited {
       deadlines.begin(this)
       whole.then(
         (body) => {
+          if (this.#body === 'late') return
           deadlines.end(this)
           resolve(body)
         },
         (error: unknown) => {
+          if (this.#body === 'late') return
           deadlines.end(this)
           reject(error instanceof SpillwayError ? error : bodyBroken(error))
         },

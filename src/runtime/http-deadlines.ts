@@ -10,14 +10,19 @@ import { systemClock } from '../kit/clock.ts'
 
 const TICKS = 4
 
+/** A link of a list through the bodies themselves: a set would cost each of them two lookups and a cell. */
 export interface Awaited {
-  /** The tick in which the wait began; kept here for the sake of one allocation less. */
+  /** The tick in which the wait began. */
   sinceTick: number
+  previous: Awaited | undefined
+  next: Awaited | undefined
   late(): void
 }
 
 export class Deadlines {
-  readonly #awaited = new Set<Awaited>()
+  /** In the order in which they began. */
+  #first: Awaited | undefined
+  #last: Awaited | undefined
   readonly #tickMs: number
   #tick = 0
   #running = false
@@ -28,12 +33,22 @@ export class Deadlines {
 
   begin(awaited: Awaited): void {
     awaited.sinceTick = this.#tick
-    this.#awaited.add(awaited)
+    awaited.previous = this.#last
+    if (this.#last === undefined) this.#first = awaited
+    else this.#last.next = awaited
+    this.#last = awaited
     if (!this.#running) this.#arm()
   }
 
+  /** Once for each that began and was not late. */
   end(awaited: Awaited): void {
-    this.#awaited.delete(awaited)
+    const { previous, next } = awaited
+    if (previous === undefined) this.#first = next
+    else previous.next = next
+    if (next === undefined) this.#last = previous
+    else next.previous = previous
+    awaited.previous = undefined
+    awaited.next = undefined
   }
 
   #arm(): void {
@@ -43,12 +58,12 @@ export class Deadlines {
 
   #next(): void {
     this.#tick++
-    for (const awaited of this.#awaited) {
-      if (this.#tick - awaited.sinceTick <= TICKS) continue
-      this.#awaited.delete(awaited)
-      awaited.late()
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      if (this.#tick - first.sinceTick <= TICKS) break
+      this.end(first)
+      first.late()
     }
-    if (this.#awaited.size > 0) this.#arm()
-    else this.#running = false
+    if (this.#first === undefined) this.#running = false
+    else this.#arm()
   }
 }
