@@ -5,14 +5,14 @@
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sleep, systemClock } from '../clock.ts'
+import { sleep } from '../clock.ts'
 import { teacherCount } from '../generate/people.ts'
 import { Generator } from '../load/generator.ts'
 import type { Figures, GeneratorOptions } from '../load/generator.ts'
 import { HistoryFile } from '../load/history-file.ts'
 import { PUBLISHED_MIX } from '../load/mix.ts'
-import { costOf } from '../load/process-cost.ts'
-import type { ProcessCost } from '../load/process-cost.ts'
+import { CostMeter } from '../load/process-cost.ts'
+import type { RealServers } from '../load/real-servers.ts'
 import { allPerSecond, figuresTable, worstP99Ms } from '../load/report.ts'
 import { ServerChild } from '../load/server-child.ts'
 import { keysOf, secretFromFile } from '../people/keys.ts'
@@ -27,10 +27,10 @@ const CEILING_SECONDS = 4
 const WARM_UP_SECONDS = 3
 
 export function loadVerb(line: CommandLine): Promise<number> {
-  return inScratch(line, (places) => loadIn(line, places))
+  return inScratch(line, (places, real) => loadIn(line, places, real))
 }
 
-async function loadIn(line: CommandLine, places: Places): Promise<number> {
+async function loadIn(line: CommandLine, places: Places, real: RealServers | undefined): Promise<number> {
   const seconds = line.whole('seconds', 20)
   const people = line.whole('people', 20_000)
   const history = join(places.folder, 'history.jsonl')
@@ -55,13 +55,13 @@ async function loadIn(line: CommandLine, places: Places): Promise<number> {
     runtime,
   )
   const file = new HistoryFile(history)
+  const watched = [{ name: 'Server, landing included', pid: server.pid }]
+  if (real !== undefined) watched.push({ name: 'Redis', pid: real.redis.pid })
+  if (real !== undefined) watched.push({ name: 'MariaDB', pid: real.database.pid })
+  const cost = new CostMeter(watched)
   let figures: Figures
-  let cost: string
   try {
-    const before = costOf(server.pid)
-    const startedMs = systemClock.now()
-    figures = await measured({ ...options, urls: [server.url], history: file }, seconds)
-    cost = costLine(before, costOf(server.pid), figures, (systemClock.now() - startedMs) / 1_000)
+    figures = await measured({ ...options, urls: [server.url], history: file }, seconds, cost)
   } finally {
     file.close()
     await server.stop()
@@ -71,7 +71,7 @@ async function loadIn(line: CommandLine, places: Places): Promise<number> {
   tell(
     `${(share * 100).toFixed(0)} % of the empty handler; the slowest p99 is ${worstP99Ms(figures).toFixed(0)} ms.`,
   )
-  if (cost !== '') tell(cost)
+  for (const text of cost.lines(allPerSecond(figures) * seconds)) tell(text)
   tell(server.told.trim().split('\n').at(-1) ?? '')
   tell('What clients were told against what is in the database:')
   const code = await checkVerb(checkArguments(places, history))
@@ -79,29 +79,21 @@ async function loadIn(line: CommandLine, places: Places): Promise<number> {
   return code
 }
 
-export async function measured(options: GeneratorOptions, seconds: number): Promise<Figures> {
+export async function measured(
+  options: GeneratorOptions,
+  seconds: number,
+  cost?: CostMeter,
+): Promise<Figures> {
   const generator = new Generator(options)
   generator.start()
   await sleep(WARM_UP_SECONDS * 1_000)
   generator.takeFigures()
+  cost?.begin()
   await sleep(seconds * 1_000)
   const figures = generator.takeFigures()
+  cost?.end()
   await generator.stop()
   return figures
-}
-
-/** Time of the processor does not depend on what else the machine is doing, as rates do. */
-function costLine(
-  before: ProcessCost | undefined,
-  after: ProcessCost | undefined,
-  figures: Figures,
-  seconds: number,
-): string {
-  if (before === undefined || after === undefined) return ''
-  const answers = allPerSecond(figures) * seconds
-  const each = ((after.cpuMs - before.cpuMs) * 1_000) / answers
-  const [from, to] = [before, after].map((one) => (one.residentBytes / 2 ** 20).toFixed(0))
-  return `The server took ${each.toFixed(0)} µs of a core for each answer, landing included; its memory went from ${from} to ${to} MiB.`
 }
 
 /** The same stores for a child. */

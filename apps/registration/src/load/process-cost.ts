@@ -24,3 +24,38 @@ export function costOf(pid: number): ProcessCost | undefined {
     return undefined
   }
 }
+
+export interface Watched {
+  readonly name: string
+  readonly pid: number
+}
+
+/** What some processes cost between two moments. */
+export class CostMeter {
+  readonly #watched: readonly Watched[]
+  #before: readonly (ProcessCost | undefined)[] = []
+  #after: readonly (ProcessCost | undefined)[] = []
+
+  constructor(watched: readonly Watched[]) {
+    this.#watched = watched
+  }
+
+  begin(): void {
+    this.#before = this.#watched.map(({ pid }) => costOf(pid))
+  }
+
+  end(): void {
+    this.#after = this.#watched.map(({ pid }) => costOf(pid))
+  }
+
+  /** Time of the processor for an answer, which does not depend on what else the machine does as rates do. */
+  lines(answers: number): string[] {
+    return this.#watched.flatMap(({ name }, index) => {
+      const [before, after] = [this.#before[index], this.#after[index]]
+      if (before === undefined || after === undefined) return []
+      const each = ((after.cpuMs - before.cpuMs) * 1_000) / answers
+      const [from, to] = [before, after].map((one) => (one.residentBytes / 2 ** 20).toFixed(0))
+      return [`${name}: ${each.toFixed(0)} µs of a core an answer; resident from ${from} to ${to} MiB.`]
+    })
+  }
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 interface RunningServer {
   readonly url: string
+  readonly pid: number
   kill(signal?: NodeJS.Signals): Promise<void>
   restart(changes: object): Promise<void>
   stop(): Promise<void>
