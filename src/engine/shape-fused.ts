@@ -76,7 +76,8 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     clock: context.clock,
     random: context.random,
     run: async (signal) => {
-      await Promise.all(partitions.map((one) => one.catchUp().then(() => one.lander.wake())))
+      await Promise.all(partitions.map((one) => one.catchUp()))
+      for (const one of partitions) if (one.end > one.landed.position) one.lander.wake()
       if (context.clock.monotonic() - lookedAt >= context.settings.idleLookMs) {
         lookedAt = context.clock.monotonic()
         const rows = await context.database.partitions()

@@ -4,7 +4,7 @@
  */
 import { Coalescer } from '../../kit/coalescer.ts'
 import type { RecordRef } from '../../model/entry.ts'
-import type { FrontRead, Held } from '../../ports/front.ts'
+import type { FrontRead, FrontSeen, Held } from '../../ports/front.ts'
 import { decodeHeld, nameOf } from './layout.ts'
 import type { RedisStore } from './store.ts'
 
@@ -65,15 +65,15 @@ export class ReadLane {
     const partitions = [...groups.keys()]
     const [identity, live, ...rest] = await store.read('read', partitions, args)
     store.mustHaveReplicas(live)
-    const places = new Map(partitions.map((partition, index) => [partition, index * 2]))
+    const answers = new Map<number, { readonly seen: FrontSeen; readonly values: (Buffer | null)[] }>()
+    for (const [index, partition] of partitions.entries()) {
+      const values = rest[2 * index + 1] as (Buffer | null)[]
+      answers.set(partition, { seen: store.seen(partition, identity, rest[2 * index]), values })
+    }
     return asked.map(({ partition, refs }, index) => {
-      const place = places.get(partition) as number
-      const values = rest[place + 1] as (Buffer | null)[]
+      const { seen, values } = answers.get(partition) as { seen: FrontSeen; values: (Buffer | null)[] }
       const start = starts[index] as number
-      return {
-        seen: store.seen(partition, identity, rest[place]),
-        held: refs.map((_, at) => heldOf(values[start + at])),
-      }
+      return { seen, held: refs.map((_, at) => heldOf(values[start + at])) }
     })
   }
 }

@@ -10,7 +10,7 @@ local who, live = identity(tonumber(ARGV[1]))
 local state = load(prefixOf(KEYS[1]))
 local position = tonumber(ARGV[3])
 local takes = state.position and who == ARGV[2] and state.floor <= position and position <= state.position
-local rows = held(state, 4, #ARGV)
+local rows = held(state.position and state.values, 4, #ARGV)
 for i = 1, #rows do
   if not rows[i] then rows[i] = takes and 1 or 0 end
 end

@@ -13,7 +13,7 @@ local holds, now = state.prefix .. 'holds', nowMs()
 local ttl, room = tonumber(ARGV[4]), tonumber(ARGV[3])
 sweep(state, now, ttl, 2 * #ARGV)
 room = room - call('ZCARD', holds)
-local values = held(state, 5, #ARGV)
+local values = held(state.position and state.values, 5, #ARGV)
 for i = 1, #values do
   if values[i] and room > 0 then
     local key = state.values .. ARGV[i + 4]

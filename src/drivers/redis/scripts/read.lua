@@ -8,9 +8,10 @@
 local who, live = identity(tonumber(ARGV[1]))
 local answer, at = { who, live }, 2
 for i = 1, #KEYS do
-  local state, count = load(prefixOf(KEYS[i])), tonumber(ARGV[at])
-  answer[#answer + 1] = stored(state)
-  answer[#answer + 1] = count == 0 and {} or held(state, at + 1, at + count)
+  local seen, values = glance(prefixOf(KEYS[i]))
+  local count = tonumber(ARGV[at])
+  answer[2 * i + 1] = seen
+  answer[2 * i + 2] = count == 0 and {} or held(values, at + 1, at + count)
   at = at + 1 + count
 end
 return answer

@@ -90,6 +90,16 @@ local function load(prefix)
   }
 end
 
+-- What an answer says of a partition and the beginning of its value keys, for scripts that only read; the second is
+-- nil where the partition is missing. A third of what `load` costs.
+local function glance(prefix)
+  local f = call('HMGET', prefix .. 'state', 'position', 'offset', 'journal', 'digest', 'last', 'generation',
+    'floor', 'refusedFrom', 'trimmed', 'bytes', 'epoch')
+  local values = f[1] and prefix .. 'v' .. (f[11] or '') .. ':'
+  for i = 1, SEEN_FIELDS do f[i] = f[i] or '' end
+  return concat(f, '\n'), values
+end
+
 -- Where the partition stands, as one string: layout.ts takes it apart. As the hash says it, but for `fields` that were
 -- set since: nothing is formatted again.
 local function stored(state)
@@ -141,16 +151,16 @@ local function headOf(key)
   return position, kind == ABSENT
 end
 
--- The values of ARGV[from] .. ARGV[to]; false where there is none.
-local function held(state, from, to)
+-- The values whose keys begin with `prefix` and end with ARGV[from] .. ARGV[to]; false where there is none.
+local function held(prefix, from, to)
   local values = {}
-  if not state.position then
+  if not prefix then
     for i = from, to do values[#values + 1] = false end
     return values
   end
   for first = from, to, UNPACK_MAX do
     local keys = {}
-    for i = first, math.min(to, first + UNPACK_MAX - 1) do keys[#keys + 1] = state.values .. ARGV[i] end
+    for i = first, math.min(to, first + UNPACK_MAX - 1) do keys[#keys + 1] = prefix .. ARGV[i] end
     local some = call('MGET', unpack(keys))
     if first == from then values = some else for i = 1, #keys do values[#values + 1] = some[i] end end
   end
