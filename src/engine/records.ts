@@ -100,16 +100,26 @@ export class EngineRecords<T> implements Records<T> {
     return record && { key, version: record.version, value: parseJson(record.json) as T }
   }
 
-  async getJson(key: string, options: ReadOptions = {}): Promise<JsonRecord | undefined> {
-    this.#runtime.checkKey(key)
-    const partition = this.#runtime.partitionOf(key)
-    const ref = this.#ref(key)
-    if (options.atLeast === undefined && options.signal === undefined && options.timeoutMs === undefined) {
-      const held = this.#engine.peek(partition, ref)
-      if (held !== undefined) return jsonRecord(key, held)
+  getJson(key: string, options: ReadOptions = {}): Promise<JsonRecord | undefined> {
+    try {
+      this.#runtime.checkKey(key)
+      const partition = this.#runtime.partitionOf(key)
+      const ref = this.#ref(key)
+      if (options.atLeast === undefined && options.signal === undefined && options.timeoutMs === undefined) {
+        const held = this.#engine.peek(partition, ref)
+        if (held !== undefined) return Promise.resolve(jsonRecord(key, held))
+        if (options.stale === undefined) return this.#usual(partition, ref)
+      }
+      return this.#read(partition, [ref], options).then((held) => jsonRecord(key, held[0]))
+    } catch (error) {
+      return Promise.reject(error)
     }
-    const held = await this.#read(partition, [ref], options)
-    return jsonRecord(key, held[0])
+  }
+
+  /** A read that asks for nothing special. */
+  #usual(partition: number, ref: RecordRef): Promise<JsonRecord | undefined> {
+    const limits = { timeoutMs: this.#engine.context.settings.waitMs }
+    return this.#engine.get(partition, [ref], limits).then((held) => jsonRecord(ref.key, held[0]))
   }
 
   peekInto(key: string, target: Uint8Array, at: number): JsonCopy | undefined {
