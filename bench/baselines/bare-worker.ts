@@ -42,7 +42,7 @@ function groupCommit(path: string, rowsPerCommit: number, rowBytes: number, ms: 
 
 function openTable(path: string): void {
   database = new DatabaseSync(path)
-  database.exec(`${PRAGMAS}; PRAGMA wal_autocheckpoint = 4000;
+  database.exec(`${PRAGMAS}; PRAGMA wal_autocheckpoint = 16000;
     CREATE TABLE rows (collection TEXT, record_key TEXT, version INTEGER NOT NULL, spillway_check TEXT, value BLOB,
       PRIMARY KEY (collection, record_key))`)
   const upsert = (rows: number): string =>

@@ -7,14 +7,21 @@
  *        ├───────────────────────────────────────┤ moved: somebody else landed, or the database went back
  *        └───────────────────────────────────────┘ no answer: the position is read again before anything else
  *
- * The transaction compares the position, so two landers, a zombie, or a repeated batch can do no harm; that is
- * why nothing here needs a lock. An outage is waited out with back-off, for ever, and parks nothing; only data
- * that the database does not accept is parked.
+ * Where a whole batch more is waiting, it is read, planned and sent while the one before it is out, so that the
+ * database need not wait for this process:
+ *
+ *   batch 1   read plan land ············ landed
+ *   batch 2             read plan land ··············· landed       planned as if batch 1 had landed
+ *   batch 3                                   read plan land ···
+ *
+ * The transaction compares the position, so two landers, a zombie, or a repeated batch can do no harm, and a batch
+ * whose predecessor did not land does nothing (`moved`); that is why nothing here needs a lock. An outage is waited
+ * out with back-off, for ever, and parks nothing; only data that the database does not accept is parked.
  *
  * Where several processes could land a partition, one does (`landing-turn.ts`).
  *
  * Follows the front while it answers, so that the front is never behind what the database has without need.
- * Bounds: rows and bytes of a batch; memory of one batch.
+ * Bounds: rows and bytes of a batch; memory of `OUT_MAX` batches.
  */
 import { SpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'
@@ -22,33 +29,23 @@ import { BackgroundLoop } from '../kit/lifecycle.ts'
 import type { Loop } from '../kit/lifecycle.ts'
 import { Signal } from '../kit/signal.ts'
 import { keysToJudge, planLanding, refId } from '../model/batch.ts'
-import { pauseBeforeLanding } from '../model/landing-pace.ts'
 import type { LandingPlan } from '../model/batch.ts'
-import { spanOf } from '../model/entry.ts'
 import type { Mark, PlacedEntry } from '../model/entry.ts'
 import { copyControlState, markAfter, newControlState } from '../model/fold.ts'
 import type { ControlState } from '../model/fold.ts'
-import { addLedger } from '../model/ledger.ts'
-import type { LedgerCounts } from '../model/ledger.ts'
 import { ABSENT } from '../model/position.ts'
-import type { Position, Version } from '../model/position.ts'
+import type { Version } from '../model/position.ts'
 import type { LandResult } from '../ports/database.ts'
 import type { FoldSnapshot } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
 import { markProblem, sameMark } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
 import type { Landed } from './landed.ts'
+import { countsAfter, ofRows, settled } from './landing-batch.ts'
+import type { Batch, DatabaseFold, Sent } from './landing-batch.ts'
 import { LandingTurn } from './landing-turn.ts'
-
-/** What lets the lander judge whether to yield to a spike. */
-export interface LandingLoad {
-  /** How far the journal is known to go. */
-  readonly end: Position
-  /** How much of the memory for what has not landed is used, 0 to 1. */
-  readonly filled: number
-  /** Age of the oldest write that has not landed. */
-  readonly lagMs: number
-}
+import { LandingYield } from './landing-yield.ts'
+import type { LandingLoad } from './landing-yield.ts'
 
 /** Where the lander gets entries from: right after a mark, in order, never past what may land now. */
 export interface EntrySource {
@@ -58,6 +55,8 @@ export interface EntrySource {
 export interface LanderOptions {
   readonly context: EngineContext
   readonly partition: number
+  /** Of how many. */
+  readonly partitions: number
   readonly source: EntrySource
   readonly journal: ComparableJournal
   readonly landed: Landed
@@ -70,11 +69,8 @@ export interface LanderOptions {
   onLanded(mark: Mark, refused: number): void
 }
 
-interface DatabaseFold {
-  readonly mark: Mark
-  readonly control: ControlState
-  readonly counts: LedgerCounts
-}
+/** The one that the database works on, and the next. */
+const OUT_MAX = 2
 
 export class Lander implements Loop {
   readonly #options: LanderOptions
@@ -82,14 +78,14 @@ export class Lander implements Loop {
   readonly #work = new Signal()
   readonly #turn: LandingTurn
   #fold: DatabaseFold | undefined
-  /** Where the journal ended when the last batch was begun, when that was, and how long the batch took. */
-  #last = { end: 0, at: 0, tookMs: 0 }
+  readonly #yield: LandingYield
   #stopped: string | undefined
   #changedOutside = false
 
   constructor(options: LanderOptions) {
     this.#options = options
-    this.#turn = new LandingTurn(options)
+    this.#yield = new LandingYield(options)
+    this.#turn = new LandingTurn({ ...options, pauses: () => this.#yield.pauses() })
     const { clock, random, settings, report } = options.context
     this.#loop = new BackgroundLoop({
       name: `landing of partition ${options.partition}`,
@@ -140,61 +136,124 @@ export class Lander implements Loop {
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { context, source, partition } = this.#options
-    const { settings } = context
     if (this.#changedOutside) {
       this.#changedOutside = false
       this.#fold = undefined
     }
     if (!this.#turn.mine && !(await this.#takesOver(signal))) return
-    await this.#yield(signal)
-    const fold = (this.#fold ??= await this.#load())
-    const entries = ofRows(
-      await source.after(fold.mark, settings.landRowsMax, settings.landBytesMax),
-      settings.landRowsMax,
-    )
+    const pausedMs = await this.#yield.pause(signal)
+    this.#fold ??= await this.#load()
+    const out: Sent[] = []
+    try {
+      const first = await this.#next(this.#fold, out)
+      if (first === 'moved') return this.#reload()
+      if (first === undefined) {
+        await this.#work.wait(signal)
+        return
+      }
+      out.push(this.#send(first, new Map()))
+      for (let sent = out[0]; sent !== undefined; sent = out[0]) {
+        if (pausedMs === 0 && !signal.aborted) await this.#goAhead(out)
+        const result = await sent.result
+        out.shift()
+        if (result.kind !== 'landed') {
+          await settled(out)
+          return await this.#settle(sent, result, signal)
+        }
+        this.#advance(sent, result)
+      }
+    } finally {
+      await settled(out)
+    }
+  }
+
+  /** Sends the batch behind what is out, if it is a whole one and the machine is free for it. */
+  async #goAhead(out: Sent[]): Promise<void> {
+    const { context, load } = this.#options
+    const last = out[out.length - 1] as Sent
+    const waiting = load().end - last.to.position
+    if (out.length >= OUT_MAX || waiting < context.settings.landRowsMax || this.#changedOutside) return
+    if (this.#yield.pauses()) return
+    // Whatever is in the way, such as a database that has moved, is seen again when nothing is out.
+    const next = await this.#next(this.#fold as DatabaseFold, out).catch(() => undefined)
+    if (next !== undefined && next !== 'moved') out.push(this.#send(next, new Map()))
+  }
+
+  /** What follows what is out; undefined: nothing yet. */
+  async #next(fold: DatabaseFold, out: readonly Sent[]): Promise<Batch | 'moved' | undefined> {
+    const { context, source } = this.#options
+    const { landRowsMax, landBytesMax } = context.settings
+    const before = out[out.length - 1]
+    const from = before === undefined ? fold : { mark: before.to, control: before.after }
+    const entries = ofRows(await source.after(from.mark, landRowsMax, landBytesMax), landRowsMax)
     const last = entries[entries.length - 1]
-    if (last === undefined) {
-      await this.#work.wait(signal)
-      return
+    if (last === undefined) return undefined
+    const versions = await this.#versions(fold, out, entries)
+    if (versions === undefined) return 'moved'
+    return { from, to: markAfter(from.mark.journal, last), entries, versions }
+  }
+
+  /** Plans a batch, `rejected` as parked, and sends it. Whoever sent it waits for its result, or for it to settle. */
+  #send(batch: Batch, rejected: ReadonlyMap<Version, string>): Sent {
+    const { context, judged, hasHistory } = this.#options
+    const after = copyControlState(batch.from.control)
+    const plan = planLanding({
+      control: after,
+      entries: batch.entries,
+      versionOf: (ref) => batch.versions.get(refId(ref)) ?? ABSENT,
+      judged,
+      rejected,
+      hasHistory,
+    })
+    const { counts, park, versions, refused } = plan
+    const result = this.#land(batch.from.mark, batch.to, plan)
+    result.catch(() => undefined)
+    return {
+      from: batch.from.mark,
+      to: batch.to,
+      after,
+      plan: { counts, park, versions },
+      refused: refused.length,
+      sentAt: context.clock.monotonic(),
+      result,
     }
-    const to = markAfter(fold.mark.journal, last)
-    const versions = await this.#versions(fold, entries)
-    if (versions === undefined) return this.#reload()
+  }
+
+  /** The database did not take a batch as it was, and nothing is out any more: parks what it rejects. */
+  async #settle(sent: Sent, answer: LandResult, signal: AbortSignal): Promise<void> {
     const rejected = new Map<Version, string>()
-    for (;;) {
-      const control = copyControlState(fold.control)
-      const plan = planLanding({
-        control,
-        entries,
-        versionOf: (ref) => versions.get(refId(ref)) ?? ABSENT,
-        judged: this.#options.judged,
-        rejected,
-        hasHistory: this.#options.hasHistory,
-      })
-      const result = await this.#land(fold.mark, to, plan)
-      if (result.kind === 'rejects') {
-        const before = rejected.size
-        for (const one of result.rejects) rejected.set(one.version, one.cause)
-        if (rejected.size > before) continue
-        throw new Error(
-          `The database rejected the same rows of partition ${partition} twice: ${result.rejects[0]?.cause}`,
-        )
+    let last = sent
+    for (let result = answer; ; result = await last.result) {
+      switch (result.kind) {
+        case 'landed':
+          return this.#advance(last, result)
+        case 'moved':
+          this.#turn.moved(sent.from, result.mark)
+          // Another process was first: that is how they share the work, and nothing to tell.
+          if (!this.#turn.mine) return void (this.#fold = undefined)
+          return this.#reload()
+        case 'parked-full':
+          return this.#stand(result.bound, signal)
+        case 'rejects': {
+          this.#takeRejects(rejected, result.rejects)
+          const again = await this.#next(this.#fold as DatabaseFold, [])
+          if (again === undefined || again === 'moved') return this.#reload()
+          last = this.#send(again, rejected)
+        }
       }
-      if (result.kind === 'landed')
-        return this.#advance(
-          { mark: to, control, counts: countsAfter(fold.counts, plan, result.cleared) },
-          plan,
-          result,
-        )
-      if (result.kind === 'moved') {
-        this.#turn.moved(fold.mark, result.mark)
-        // Another process was first: that is how they share the work, and nothing to tell.
-        if (!this.#turn.mine) return void (this.#fold = undefined)
-        return this.#reload()
-      }
-      return this.#stand(result.bound, signal)
     }
+  }
+
+  #takeRejects(
+    rejected: Map<Version, string>,
+    rejects: Extract<LandResult, { kind: 'rejects' }>['rejects'],
+  ): void {
+    const before = rejected.size
+    for (const one of rejects) rejected.set(one.version, one.cause)
+    if (rejected.size > before) return
+    throw new Error(
+      `The database rejected the same rows of partition ${this.#options.partition} twice: ${rejects[0]?.cause}`,
+    )
   }
 
   /** Another process lands here: true once it does not any more, and something is left to land. */
@@ -205,34 +264,8 @@ export class Lander implements Loop {
       return false
     }
     this.#fold = undefined
+    this.#yield.begin()
     return this.#turn.comes(signal)
-  }
-
-  /** Leaves the machine to a spike of writes for a while; whoever waits for landing ends the pause. */
-  async #yield(signal: AbortSignal): Promise<void> {
-    const load = this.#options.load()
-    const { clock, settings } = this.#options.context
-    const { landed } = this.#options
-    const { end, at, tookMs } = this.#last
-    const now = clock.monotonic()
-    const { filled, lagMs } = load
-    const pressure = {
-      arrived: load.end - end,
-      sinceMs: now - at,
-      waiting: load.end - landed.position,
-      rowsMax: settings.landRowsMax,
-      batchMs: tookMs,
-      filled,
-      lagMs,
-      waited: landed.waited,
-    }
-    const pauseMs = pauseBeforeLanding(pressure)
-    if (pauseMs > 0) {
-      const cancel = clock.after(pauseMs, () => landed.asked.raise())
-      await landed.asked.wait(signal)
-      cancel()
-    }
-    this.#last = { end: load.end, at: clock.monotonic(), tookMs: 0 }
   }
 
   async #load(): Promise<DatabaseFold> {
@@ -255,18 +288,26 @@ export class Lander implements Loop {
     return { mark: row.mark, control: controlOf(row, context.settings.ageMax), counts: row.counts }
   }
 
-  /** Versions that decide conditions, as of exactly where this lander is; undefined: the database has moved. */
+  /** Versions that decide conditions, as of when all that is out has landed; undefined: the database has moved. */
   async #versions(
     fold: DatabaseFold,
+    out: readonly Sent[],
     entries: readonly PlacedEntry[],
   ): Promise<ReadonlyMap<string, Version> | undefined> {
     const versions = new Map<string, Version>()
     if (this.#options.judged) return versions
-    const refs = keysToJudge(entries)
+    const asked = keysToJudge(entries)
+    const refs = asked.filter((ref) => {
+      const id = refId(ref)
+      const version = out.findLast((one) => one.plan.versions.has(id))?.plan.versions.get(id)
+      if (version !== undefined) versions.set(id, version)
+      return version === undefined
+    })
     if (refs.length === 0) return versions
-    const read = await this.#options.context.database.read(this.#options.partition, refs)
-    if (read.position !== fold.mark.position) return undefined
-    refs.forEach((ref, index) => versions.set(refId(ref), read.held[index]?.version ?? ABSENT))
+    const { position, held } = await this.#options.context.database.read(this.#options.partition, refs)
+    // None of these keys is in what is out: they are the same before it, after it and in between.
+    if (position !== fold.mark.position && !out.some((one) => one.to.position === position)) return undefined
+    refs.forEach((ref, index) => versions.set(refId(ref), held[index]?.version ?? ABSENT))
     return versions
   }
 
@@ -280,10 +321,13 @@ export class Lander implements Loop {
     )
   }
 
-  #advance(fold: DatabaseFold, plan: LandingPlan, result: Extract<LandResult, { kind: 'landed' }>): void {
+  #advance(sent: Sent, result: Extract<LandResult, { kind: 'landed' }>): void {
     const { context, partition, landed, onLanded } = this.#options
+    const { plan, refused, to, after, sentAt } = sent
+    const before = this.#fold as DatabaseFold
+    const fold = { mark: to, control: after, counts: countsAfter(before.counts, plan, result.cleared) }
     this.#fold = fold
-    this.#last = { ...this.#last, tookMs: context.clock.monotonic() - this.#last.at }
+    this.#yield.took(context.clock.monotonic() - sentAt)
     this.#stopped = undefined
     landed.note(fold.mark.position, fold.counts)
     for (const parked of plan.park) {
@@ -295,7 +339,7 @@ export class Lander implements Loop {
     }
     for (const ref of result.newer)
       context.report({ name: 'row-newer', partition, detail: `${ref.collection}/${ref.key}` })
-    onLanded(fold.mark, plan.refused.length)
+    onLanded(fold.mark, refused)
   }
 
   #reload(): void {
@@ -313,25 +357,10 @@ export class Lander implements Loop {
   }
 }
 
-/** As many whole entries as have so many rows, but at least one: a frame lands whole, however many rows it has. */
-function ofRows(entries: readonly PlacedEntry[], rowsMax: number): readonly PlacedEntry[] {
-  let rows = 0
-  for (let index = 0; index < entries.length; index += 1) {
-    rows += spanOf((entries[index] as PlacedEntry).entry)
-    if (rows > rowsMax && index > 0) return entries.slice(0, index)
-  }
-  return entries
-}
-
 export function controlOf(fold: FoldSnapshot, ageMax: number): ControlState {
   const control = newControlState(ageMax)
   control.through = fold.mark.position
   for (const [id, at] of [...fold.voids].sort((a, b) => a[1] - b[1])) control.voids.set(id, at)
   for (const [collection, at] of fold.seals) control.seals.set(collection, at)
   return control
-}
-
-function countsAfter(before: LedgerCounts, plan: LandingPlan, cleared: number): LedgerCounts {
-  const added = addLedger(before, plan.counts)
-  return { ...added, parked: added.parked - cleared, superseded: added.superseded + cleared }
 }

@@ -3,11 +3,13 @@
  *
  *   mine ── a commit finds the position moved ahead by another ─▶ theirs
  *   theirs: pause, read the position ─ it got on ─▶ theirs
+ *                                    ├ it pauses, since a spike of writes is on ─▶ theirs
  *                                    └ it did not, and there is something to land ─▶ mine
  *
  * Any number may land at once without harm: the position is compared in the transaction, one commits and the others
  * have worked for nothing. So whoever landed last goes on, and the others only look now and then whether it still
- * does. Nothing is written for it; a lander that dies is replaced after at most 1.5 pauses.
+ * does. Nothing is written for it; a lander that dies is replaced after at most 1.5 pauses, and in a spike when the
+ * oldest write is as old as it may get.
  */
 import type { Mark } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
@@ -21,6 +23,8 @@ export interface LandingTurnOptions {
   readonly context: EngineContext
   readonly partition: number
   readonly landed: Landed
+  /** Whether whoever lands would pause now: there is a spike, and nothing is too old yet. */
+  pauses(): boolean
 }
 
 export class LandingTurn {
@@ -43,7 +47,7 @@ export class LandingTurn {
 
   /** Lets another process get on; true when it did not, so that the turn is here. */
   async comes(signal: AbortSignal): Promise<boolean> {
-    const { context, partition, landed } = this.#options
+    const { context, partition, landed, pauses } = this.#options
     const { clock, random, settings } = context
     const pauseMs = settings.standBackMs * (1 + random.float() / 2)
     await clock.sleep(pauseMs * PAUSE_SHARE_MIN, signal)
@@ -56,8 +60,8 @@ export class LandingTurn {
     const row = rows.find((one) => one.partition === partition)
     if (row === undefined) return true
     landed.note(row.mark.position, row.counts)
-    const gotOn = row.mark.position > (this.#theirs ?? row.mark.position)
-    this.#theirs = gotOn ? row.mark.position : undefined
-    return !gotOn
+    const isTheirs = row.mark.position > (this.#theirs ?? row.mark.position) || pauses()
+    this.#theirs = isTheirs ? row.mark.position : undefined
+    return !isTheirs
   }
 }

@@ -79,6 +79,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     this.lander = new Lander({
       context,
       partition,
+      partitions: fused.partitions,
       source: this,
       journal,
       landed: this.landed,

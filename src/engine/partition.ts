@@ -97,6 +97,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
     this.lander = new Lander({
       context,
       partition,
+      partitions: journal.partitions,
       source: this,
       journal,
       landed: this.landed,

@@ -21,6 +21,8 @@ export interface EngineSettings {
   /** Rows of one landing transaction. */
   readonly landRowsMax: number
   readonly landBytesMax: number
+  /** How old a write may get in a spike before landing stops yielding to it. */
+  readonly landingLagMs: number
   /** How long a writer waits for its entry to be applied before it answers `journaled` or `outcome-unknown`. */
   readonly visibleWaitMs: number
   /** How long a writer tries to settle an append that brought no answer before it answers `outcome-unknown`. */
@@ -73,6 +75,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   tailBytesMax: 32 * 2 ** 20,
   landRowsMax: 1_000,
   landBytesMax: 8 * 2 ** 20,
+  landingLagMs: 5_000,
   visibleWaitMs: 2_000,
   settleWaitMs: 2_000,
   waitMs: 5_000,

@@ -41,6 +41,8 @@ export interface LandingPlan {
   /** First positions of refused entries. */
   readonly refused: readonly Position[]
   readonly counts: LedgerCounts
+  /** Of the keys that it writes, by `refId`, as conditions after it see them. */
+  readonly versions: ReadonlyMap<string, Version>
 }
 
 export interface LandingInput {
@@ -115,7 +117,7 @@ export function planLanding(input: LandingInput): LandingPlan {
   counts.landed += rows.length
   counts.parked += park.length
   rows.sort(byRecord)
-  return { ...plan, rows, park, counts }
+  return { ...plan, rows, park, counts, versions: current }
 }
 
 function judge(input: LandingInput, placed: PlacedEntry, versionOf: (ref: RecordRef) => Version): Verdict {

@@ -5,7 +5,7 @@
  * fields in declared order, members of `json` columns as the very text that was sent.
  */
 import { SpillwayError } from '../errors.ts'
-import { hash64After } from '../kit/hash.ts'
+import { hash64Joined } from '../kit/hash.ts'
 import { memberOf } from '../kit/json-text.ts'
 import { decodeUtf8Strict, encodeUtf8 } from '../kit/utf8.ts'
 import type { SqlValue } from './columns.ts'
@@ -78,5 +78,5 @@ function unreadable(table: MappedTable, column: MappedColumn, values: readonly S
  */
 export function rowCheck(collection: string, key: string, version: number, landed: Uint8Array): string {
   // Collection names have no NUL and versions no quote: no two rows give the same bytes.
-  return hash64After(`${collection}\0${version}\0${key}\0`, landed)
+  return hash64Joined(collection, version, key, landed)
 }

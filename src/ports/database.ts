@@ -117,6 +117,10 @@ export interface Database {
   ): Promise<'begun' | 'moved'>
   snapshot(partition: number): Promise<FoldSnapshot>
   read(partition: number, refs: readonly RecordRef[]): Promise<DatabaseRead>
+  /**
+   * The lander of a partition may send a batch before the one ahead of it is answered: they are taken in the order in
+   * which they were sent. Where they are not, the later one finds the position elsewhere, and time is lost.
+   */
   land(batch: LandBatch): Promise<LandResult>
   /** Forgets refused positions up to `upTo`, raises refusedFrom, in one transaction. Only after trimming. */
   forgetRefused(partition: number, upTo: Position): Promise<void>

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { hash32, hash64, hash64After } from '../../src/kit/hash.ts'
+import { hash32, hash64, hash64Joined } from '../../src/kit/hash.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -126,12 +126,14 @@ describe('hash64', () => {
     )
   })
 
-  test('of a text and bytes is that of both together, whatever was hashed before', () => {
+  test('of joined texts, a number and bytes is that of all of them together, whatever was hashed before', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 }))
+    const number = fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(0, 999_999_999, 1e9, 1e15, 2 ** 53 - 1))
     const long = fc.integer({ min: 60_000, max: 200_000 }).map((length) => new Uint8Array(length).fill(7))
     fc.assert(
-      fc.property(text, fc.oneof(fc.uint8Array({ maxLength: 70 }), long), (name, bytes) => {
-        expect(hash64After(name, bytes)).toBe(hash64(Buffer.concat([bytesOf(name), bytes])))
+      fc.property(text, number, text, fc.oneof(fc.uint8Array({ maxLength: 70 }), long), (a, n, b, bytes) => {
+        const whole = Buffer.concat([bytesOf(`${a}\0${n}\0${b}\0`), bytes])
+        expect(hash64Joined(a, n, b, bytes)).toBe(hash64(whole))
       }),
     )
   })

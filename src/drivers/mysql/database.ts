@@ -73,6 +73,8 @@ class MysqlDatabase implements Database {
   readonly #lands: MysqlConnections
   readonly #reads: MysqlConnections
   readonly #landing: Coalescer<LandBatch, LandResult>
+  /** The batch of a partition that was sent last, while it is out. */
+  readonly #out = new Map<number, Promise<void>>()
   readonly #bounds: { readonly parkedMax: number; readonly parkedBytesMax: number; readonly ageMax: number }
   #specs: ReadonlyMap<string, TableSpec> = new Map()
   #mapped: ReadonlyMap<string, RowTable> = new Map()
@@ -150,8 +152,22 @@ class MysqlDatabase implements Database {
     return this.#reading((connection) => readRows(connection, partition, refs, this.#tableOf))
   }
 
+  /** Two transactions are out at a time: a batch waits here for the one of its partition that was sent before it. */
   land(batch: LandBatch): Promise<LandResult> {
-    return this.#landing.add(batch)
+    const { partition } = batch
+    const before = this.#out.get(partition)
+    const result =
+      before === undefined ? this.#landing.add(batch) : before.then(() => this.#landing.add(batch))
+    const ended: Promise<void> = result.then(
+      () => this.#ended(partition, ended),
+      () => this.#ended(partition, ended),
+    )
+    this.#out.set(partition, ended)
+    return result
+  }
+
+  #ended(partition: number, landing: Promise<void>): void {
+    if (this.#out.get(partition) === landing) this.#out.delete(partition)
   }
 
   forgetRefused(...[partition, upTo]: Parameters<Database['forgetRefused']>): Promise<void> {

@@ -20,6 +20,9 @@ interface PositionRow extends LedgerCounts {
   readonly refused_from: number
 }
 
+/** What a batch does beside its rows. */
+type LandFold = Omit<LandBatch, 'rows' | 'history' | 'park'>
+
 export class FoldTables {
   readonly #all: SqliteStatement
   readonly #one: SqliteStatement
@@ -117,7 +120,7 @@ export class FoldTables {
   }
 
   /** Compare-and-advance, with the batch's counters. False: the partition is somewhere else. */
-  advance({ partition, from, to, counts }: LandBatch): boolean {
+  advance({ partition, from, to, counts }: LandFold): boolean {
     const { landed, superseded, refused, parked, voided, control } = counts
     const set = [
       to.journal,
@@ -142,7 +145,7 @@ export class FoldTables {
     this.#count.run(landed, superseded, -(landed + superseded), partition)
   }
 
-  control({ partition, to, voids, seals, refused }: LandBatch, ageMax: number): void {
+  control({ partition, to, voids, seals, refused }: LandFold, ageMax: number): void {
     for (const [id, position] of voids) this.#addVoid.run(partition, id, position)
     for (const [collection, position] of seals) this.#addSeal.run(partition, collection, position)
     for (const position of refused) this.#addRefused.run(partition, position)

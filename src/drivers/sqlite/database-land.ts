@@ -21,17 +21,20 @@
  */
 import type { RecordRef } from '../../model/entry.ts'
 import type { TableSpec } from '../../model/table.ts'
-import type { LandBatch, LandResult, LandRow } from '../../ports/database.ts'
+import type { LandResult, LandRow } from '../../ports/database.ts'
 import type { SqliteConnection } from '../../runtime/sqlite.ts'
 import { blameForeignKeys } from './database-deferred.ts'
 import { dataCause } from './database-failures.ts'
 import type { FoldTables } from './database-fold.ts'
+import { MergedRows } from './database-merge.ts'
 import type { ParkedBounds, ParkedTable } from './database-parked.ts'
 import { rejectsOf } from './database-rejects.ts'
 import type { Rejected } from './database-rejects.ts'
 import { GROUP_ROWS } from './database-rows.ts'
 import type { Rows } from './database-rows.ts'
 import type { Transactions } from './database-transaction.ts'
+import { unpackPark, unpackRows } from './database-wire.ts'
+import type { PackedBatch } from './database-wire.ts'
 
 export interface StoreOptions extends ParkedBounds {
   /** Positions after which a void is forgotten. */
@@ -63,10 +66,8 @@ export class Landing {
    * One transaction for all, an outcome for each; an error is the outcome of its batch alone where batches went
    * by themselves. `at` is the wall clock for what is parked.
    */
-  land(batches: readonly LandBatch[], at: number): (LandResult | Error)[] {
-    const partitions = new Set(batches.map((batch) => batch.partition))
-    // Batches of one partition follow each other, so that a key comes once in what is written together.
-    if (batches.length > 1 && partitions.size === batches.length) {
+  land(batches: readonly PackedBatch[], at: number): (LandResult | Error)[] {
+    if (batches.length > 1) {
       const all = this.#landAll(batches, at) ?? this.#landTogether(batches, at)
       if (all !== undefined) return all
     }
@@ -80,7 +81,7 @@ export class Landing {
   }
 
   /** All of them; undefined, with nothing done, unless every batch lands. */
-  #landAll(batches: readonly LandBatch[], at: number): LandResult[] | undefined {
+  #landAll(batches: readonly PackedBatch[], at: number): LandResult[] | undefined {
     const { fold, transactions } = this.#parts
     return this.#inTransaction(() => {
       for (const batch of batches) if (!fold.advance(batch)) return undefined
@@ -91,7 +92,7 @@ export class Landing {
   }
 
   /** Those that can; undefined, with nothing done, where batches that share a transaction do each other harm. */
-  #landTogether(batches: readonly LandBatch[], at: number): LandResult[] | undefined {
+  #landTogether(batches: readonly PackedBatch[], at: number): LandResult[] | undefined {
     const { transactions } = this.#parts
     return this.#inTransaction(() => {
       const results: LandResult[] = []
@@ -106,14 +107,14 @@ export class Landing {
     })
   }
 
-  #landAlone(batch: LandBatch, at: number): LandResult {
+  #landAlone(batch: PackedBatch, at: number): LandResult {
     const { connection, specs, transactions } = this.#parts
     return this.#inTransaction(() => {
       const result = this.#apply(batch, at)
       if (result.kind !== 'landed') return result
       const cause = transactions.commitOrCause()
       if (cause === undefined) return result
-      const blamed = blameForeignKeys(connection, specs, batch.rows)
+      const blamed = blameForeignKeys(connection, specs, unpackRows(batch.rows))
       return { kind: 'rejects', rejects: rejectsOf(blamed.map((row) => ({ row, cause }))) }
     })
   }
@@ -129,7 +130,7 @@ export class Landing {
     }
   }
 
-  #apply(batch: LandBatch, at: number): LandResult {
+  #apply(batch: PackedBatch, at: number): LandResult {
     const { fold } = this.#parts
     if (!fold.advance(batch)) return { kind: 'moved', mark: fold.mark(batch.partition) }
     const results = this.#write([batch], at)
@@ -137,33 +138,36 @@ export class Landing {
   }
 
   /** All of batches whose positions are advanced: a result for each, or what forbids them. */
-  #write(batches: readonly LandBatch[], at: number): LandResult[] | LandResult {
+  #write(batches: readonly PackedBatch[], at: number): LandResult[] | LandResult {
     const { parked, rowsOf } = this.#parts
     const anyParked = parked.any()
-    const newer = new Set<LandRow>()
-    const rows = sorted(batches.map((batch) => batch.rows))
+    const newer = new Set<string>()
+    const rows = new MergedRows(
+      batches.map((batch) => batch.rows),
+      true,
+    )
     const rejected = this.#eachRow(this.#groups(rows), (row) => {
-      if (rowsOf(row.collection).land(row) === 'newer') newer.add(row)
+      if (rowsOf(row.collection).land(row) === 'newer') newer.add(nameOf(row))
     })
-    const history = sorted(batches.map((batch) => batch.history))
-    rejected.push(...this.#eachRow(history, (row) => rowsOf(row.collection).landHistory(row)))
+    for (const { history } of batches)
+      rejected.push(...this.#eachRow(unpackRows(history), (row) => rowsOf(row.collection).landHistory(row)))
     if (rejected.length > 0) return { kind: 'rejects', rejects: rejectsOf(rejected) }
     const results: LandResult[] = []
     for (const batch of batches) {
       const cleared = this.#park(batch, anyParked, at)
       if (typeof cleared === 'string') return { kind: 'parked-full', bound: cleared }
-      results.push({ kind: 'landed', cleared, newer: newer.size === 0 ? [] : refsIn(newer, batch.rows) })
+      results.push({ kind: 'landed', cleared, newer: newer.size === 0 ? [] : refsIn(newer, batch) })
     }
     return results
   }
 
   /** Everything of a batch but its rows; how many parked writes were overtaken, or the bound that is passed. */
-  #park(batch: LandBatch, anyParked: boolean, at: number): number | string {
+  #park(batch: PackedBatch, anyParked: boolean, at: number): number | string {
     const { fold, parked, options } = this.#parts
     let cleared = 0
-    if (anyParked) for (const row of batch.rows) cleared += parked.clear(row)
-    for (const row of batch.park) cleared += parked.park(row, batch.partition, at)
-    if (batch.park.length > 0) {
+    if (anyParked) for (const row of unpackRows(batch.rows)) cleared += parked.clear(row)
+    for (const row of unpackPark(batch)) cleared += parked.park(row, batch.partition, at)
+    if (batch.park.count > 0) {
       const bound = parked.bound(options)
       if (bound !== undefined) return bound
     }
@@ -173,10 +177,10 @@ export class Landing {
   }
 
   /** Lands what goes in groups; the rows that have to go by themselves. */
-  #groups(rows: readonly LandRow[]): LandRow[] {
+  #groups(rows: MergedRows): LandRow[] {
     const left: LandRow[] = []
     let group: LandRow[] = []
-    for (const row of rows) {
+    for (let row = rows.next(); row !== undefined; row = rows.next()) {
       if (row.value === undefined) {
         left.push(row)
         continue
@@ -233,21 +237,12 @@ export class Landing {
   }
 }
 
-/**
- * In the order of the table's key, as near as code units are to it; versions of a key stay in theirs. Each part is in
- * order already, and the sort finds that: it merges them.
- */
-function sorted(parts: readonly (readonly LandRow[])[]): readonly LandRow[] {
-  const filled = parts.filter((part) => part.length > 0)
-  return filled.length === 1 ? (filled[0] as readonly LandRow[]) : filled.flat().sort(byRecord)
+function refsIn(newer: ReadonlySet<string>, { rows }: PackedBatch): RecordRef[] {
+  return unpackRows(rows)
+    .filter((row) => newer.has(nameOf(row)))
+    .map(({ collection, key }) => ({ collection, key }))
 }
 
-function byRecord(a: RecordRef, b: RecordRef): number {
-  if (a.collection !== b.collection) return a.collection < b.collection ? -1 : 1
-  if (a.key === b.key) return 0
-  return a.key < b.key ? -1 : 1
-}
-
-function refsIn(newer: ReadonlySet<LandRow>, rows: readonly LandRow[]): RecordRef[] {
-  return rows.filter((row) => newer.has(row)).map(({ collection, key }) => ({ collection, key }))
+function nameOf({ collection, key }: RecordRef): string {
+  return `${collection}\0${key}`
 }

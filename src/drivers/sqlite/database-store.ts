@@ -8,7 +8,7 @@ import { ORIGIN } from '../../model/position.ts'
 import type { Position, Version } from '../../model/position.ts'
 import type { TableSpec } from '../../model/table.ts'
 import type { Value } from '../../model/value.ts'
-import type { LandBatch, LandResult, LandRow, ParkedItem, PartitionRow } from '../../ports/database.ts'
+import type { LandResult, LandRow, ParkedItem, PartitionRow } from '../../ports/database.ts'
 import type { FoldSnapshot, Held } from '../../ports/front.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
 import type { SqliteConnection } from '../../runtime/sqlite.ts'
@@ -20,6 +20,7 @@ import { ParkedTable } from './database-parked.ts'
 import { MappedRows, SharedRows, SharedTable } from './database-rows.ts'
 import type { Rows, ScanPage } from './database-rows.ts'
 import { Transactions } from './database-transaction.ts'
+import type { PackedBatch } from './database-wire.ts'
 
 export type RetryOutcome = 'landed' | 'superseded' | 'gone' | { readonly rejected: string }
 
@@ -126,7 +127,7 @@ export class DatabaseStore {
   }
 
   /** As `Landing`. */
-  land(batches: readonly LandBatch[], at: number): (LandResult | Error)[] {
+  land(batches: readonly PackedBatch[], at: number): (LandResult | Error)[] {
     return this.#landing.land(batches, at)
   }
 

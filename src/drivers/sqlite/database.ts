@@ -9,13 +9,13 @@ import { SpillwayError } from '../../errors.ts'
 import { Coalescer } from '../../kit/coalescer.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { AGE_MAX } from '../../model/fold.ts'
-import type { Database, DatabaseRead, LandBatch, LandResult, ScannedRow } from '../../ports/database.ts'
+import type { Database, DatabaseRead, LandResult, ScannedRow } from '../../ports/database.ts'
 import { unpackError } from '../../runtime/worker-error.ts'
 import { specData } from './database-spec.ts'
 import { DatabaseThread } from './database-thread.ts'
-import { packRows, unpackHeld, unpackValue } from './database-wire.ts'
-import type { PackedHeld, PackedRows, PackedValues } from './database-wire.ts'
-import type { PackedBatch, PackedLanding } from './database-worker.ts'
+import { packBatch, unpackHeld, unpackValue } from './database-wire.ts'
+import type { PackedBatch, PackedHeld, PackedRows, PackedValues } from './database-wire.ts'
+import type { PackedLanding } from './database-worker.ts'
 
 export interface SqliteDatabaseOptions {
   /** The file; created if missing, its folder is not. */
@@ -34,13 +34,14 @@ export interface SqliteDatabaseOptions {
 }
 
 /**
- * Batches and weight of one shared commit. A partition has one batch out at a time, so a commit of them all would
- * leave the thread without work until the next batches are planned: half of 16 full ones go in a commit, the others
- * in the next. 4 MiB of values and the cost of 8,000 rows; 76,000 rows/s landed so, 57,000 with up to 16 MiB.
+ * Batches and weight of one shared commit: up to 16 full ones of 1,000 rows of 500 bytes. The larger, the rarer are
+ * pages of the key's index written; and two are out at a time, of four batches or more, so that the thread has the next
+ * one when it is done. With one out it waited for the plans of all batches that had been in it.
  */
 const BATCHES_MAX = 64
-const COMMIT_WEIGHT_MAX = 8 * 2 ** 20
+const COMMIT_WEIGHT_MAX = 16 * 2 ** 20
 const ROW_WEIGHT = 500
+const BESIDE_MIN = 4
 const WAITING_MAX = 1_024
 
 /** Starts the threads; the file is opened by the first call. */
@@ -66,6 +67,7 @@ function databaseOn(lander: DatabaseThread, reader: DatabaseThread, clock: Clock
     weigh: weightOf,
     weightMax: COMMIT_WEIGHT_MAX,
     waitingMax: WAITING_MAX,
+    besideMin: BESIDE_MIN,
   })
   return {
     async prepare(tables, partitions) {
@@ -146,20 +148,9 @@ function bufferOf(rows: PackedRows): ArrayBuffer {
   return rows.values.bytes.buffer
 }
 
-function packBatch(batch: LandBatch): PackedBatch {
-  return {
-    ...batch,
-    rows: packRows(batch.rows),
-    history: packRows(batch.history),
-    park: packRows(batch.park),
-    causes: batch.park.map((row) => row.cause),
-    frames: batch.park.map((row) => row.frame),
-  }
-}
-
 function weightOf(batch: PackedBatch): number {
   let weight = 0
-  for (const { keys, values } of [batch.rows, batch.history, batch.park])
-    weight += ROW_WEIGHT * keys.length + values.bytes.byteLength
+  for (const { count, values } of [batch.rows, batch.history, batch.park])
+    weight += ROW_WEIGHT * count + values.bytes.byteLength
   return weight
 }
