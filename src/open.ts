@@ -18,9 +18,10 @@ import type { Report } from './events.ts'
 import { systemClock } from './kit/clock.ts'
 import { systemRandom } from './kit/random.ts'
 import { profileOf } from './options/profile.ts'
+import type { Profile } from './options/profile.ts'
 import { checkTierOptions } from './options/tier-options.ts'
 import type { Logger, TierOptions } from './options/tier-options.ts'
-import { PARTITIONS, closeStores, ddlOf, inspectStores, journalPlace, openStores } from './stores.ts'
+import { closeStores, ddlOf, inspectStores, journalPlace, openStores, partitionsOf } from './stores.ts'
 import type { DdlPlan, ServerReport } from './stores.ts'
 
 /**
@@ -31,7 +32,7 @@ import type { DdlPlan, ServerReport } from './stores.ts'
 export async function open(options: TierOptions): Promise<Tier> {
   checkTierOptions(options)
   const profile = profileOf(options, options.waitReplicas)
-  const collections = compile(options)
+  const collections = compile(profile, options)
   const stores = await openStores(profile, options)
   try {
     const history = new Set(collections.filter((one) => one.table.history).map((one) => one.name))
@@ -68,10 +69,11 @@ export async function ddl(
   { apply = false }: { readonly apply?: boolean } = {},
 ): Promise<DdlPlan> {
   checkTierOptions(options)
+  const profile = profileOf(options, options.waitReplicas)
   return ddlOf(
-    profileOf(options, options.waitReplicas),
+    profile,
     options,
-    compile(options).map((one) => one.table),
+    compile(profile, options).map((one) => one.table),
     apply,
   )
 }
@@ -82,26 +84,29 @@ export async function ddl(
  */
 export async function inspect(options: TierOptions): Promise<ServerReport> {
   checkTierOptions(options)
+  const profile = profileOf(options, options.waitReplicas)
   return inspectStores(
-    profileOf(options, options.waitReplicas),
+    profile,
     options,
-    compile(options).map((one) => one.table),
+    compile(profile, options).map((one) => one.table),
   )
 }
 
-function compile(options: TierOptions): CollectionRuntime[] {
+function compile(profile: Profile, options: TierOptions): CollectionRuntime[] {
+  const partitions = partitionsOf(profile, options)
   const seen = new Set<string>()
   const given = (options.collections ?? []) as readonly CollectionSpec[]
   return given.map((spec) => {
     if (seen.has(spec.name)) throw new SpillwayError('invalid', `Collection ${spec.name} is declared twice.`)
     seen.add(spec.name)
-    return new CollectionRuntime(spec, options.partitions ?? PARTITIONS, DEFAULT_SETTINGS.nestingMax)
+    return new CollectionRuntime(spec, partitions, DEFAULT_SETTINGS.nestingMax)
   })
 }
 
 function settingsOf(options: TierOptions): Partial<EngineSettings> {
   return {
     ...(options.writesWaitingMax === undefined ? {} : { writesWaitingMax: options.writesWaitingMax }),
+    ...(options.landingLagMs === undefined ? {} : { landingLagMs: options.landingLagMs }),
     ...(options.openTimeoutMs === undefined ? {} : { openTimeoutMs: options.openTimeoutMs }),
     ...(options.sabotage === undefined ? {} : { sabotage: options.sabotage }),
   }

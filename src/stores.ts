@@ -23,7 +23,9 @@ import type { Front } from './ports/front.ts'
 import type { FusedFront } from './ports/fused.ts'
 import type { Journal } from './ports/journal.ts'
 
-export const PARTITIONS = 16
+const PARTITIONS = 16
+/** Where one Redis is the journal: each partition in a call of it costs as much as several writes (decision 0006). */
+const PARTITIONS_FUSED = 4
 const FRONT_BYTES_MAX = 256 * 2 ** 20
 /** Whoever has this table has a tier. */
 const POSITION_TABLE = 'spillway_position'
@@ -36,6 +38,14 @@ export type OpenStores =
       readonly database: Database
     }
   | { readonly kind: 'fused'; readonly fused: FusedFront; readonly database: Database }
+
+/** How many partitions a tier has that is made with these options. */
+export function partitionsOf(profile: Profile, options: TierOptions): number {
+  const { redis } = options.clients ?? {}
+  const oneRedis =
+    profile.journal.scheme === 'same' && !(redis !== undefined && (redis as RedisClient).isCluster)
+  return options.partitions ?? (oneRedis ? PARTITIONS_FUSED : PARTITIONS)
+}
 
 /** Opens all stores of a profile; what was opened is closed again when one of them does not open. */
 export async function openStores(profile: Profile, options: TierOptions): Promise<OpenStores> {
@@ -83,12 +93,12 @@ async function openFront(profile: Profile, options: TierOptions, partitions: num
   })
 }
 
-function redisOptions({ front }: Profile, options: TierOptions): RedisFrontOptions {
+function redisOptions(profile: Profile, options: TierOptions): RedisFrontOptions {
   return {
-    partitions: options.partitions ?? PARTITIONS,
+    partitions: partitionsOf(profile, options),
     clock: systemClock,
     ...(options.clients?.redis === undefined
-      ? { url: front.url }
+      ? { url: profile.front.url }
       : { client: options.clients.redis as RedisClient }),
     ...(options.openTimeoutMs === undefined ? {} : { connectTimeoutMs: Math.max(1, options.openTimeoutMs) }),
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
@@ -99,7 +109,7 @@ function redisOptions({ front }: Profile, options: TierOptions): RedisFrontOptio
 function openJournal(profile: Profile, options: TierOptions): Promise<Journal> {
   return openSqliteJournal({
     path: profile.journal.path,
-    partitions: options.partitions ?? PARTITIONS,
+    partitions: partitionsOf(profile, options),
     ...(options.journalBytesMax === undefined ? {} : { bytesMax: options.journalBytesMax }),
   })
 }

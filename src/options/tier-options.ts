@@ -16,7 +16,7 @@ export interface TierOptions {
   readonly database: string
   /** Undeclared: every good name is taken and lands as JSON. Declared: others are `invalid`. */
   readonly collections?: readonly Collection<never>[] | readonly Collection[]
-  /** Number of partitions; fixed when the journal is made. 1 to 256, default 16. */
+  /** Number of partitions; fixed when the journal is made. 1 to 256, default 16; 4 where one Redis is the journal. */
   readonly partitions?: number
   /** Memory of the process front in bytes; default 256 MiB. */
   readonly frontBytesMax?: number
@@ -24,6 +24,11 @@ export interface TierOptions {
   readonly journalBytesMax?: number
   /** Writes waiting for the journal in this process; default 10,000. */
   readonly writesWaitingMax?: number
+  /**
+   * How long an acknowledged write may wait for the database in a spike, in ms, while landing leaves the machine to
+   * writes; default 5,000, at most 600,000. It is not a promise: a database that is slow or away lets it grow.
+   */
+  readonly landingLagMs?: number
   /** Parked writes kept; default 10,000. At it, landing of that partition stops and says so. */
   readonly parkedMax?: number
   /** Default 64 MiB. */
@@ -82,7 +87,7 @@ export const TIER_OPTIONS = {
     kind: 'integer',
     min: 1,
     max: 256,
-    default: 16,
+    defaultMeaning: '16; 4 where one Redis is the journal',
     placeholder: 'count',
     meaning: 'Shares of the key space, each with its own order. Fixed when the journal is made.',
   },
@@ -110,6 +115,15 @@ export const TIER_OPTIONS = {
     default: 10_000,
     placeholder: 'count',
     meaning: 'Writes of this process that wait for the journal. Above it, writes are overloaded.',
+  },
+  landingLagMs: {
+    kind: 'ms',
+    min: 0,
+    max: 600_000,
+    default: 5_000,
+    placeholder: 'ms',
+    meaning:
+      'How long a write may wait for the database in a spike, while landing leaves the machine to writes. 0: landing never yields.',
   },
   parkedMax: {
     kind: 'integer',
