@@ -151,19 +151,16 @@ function exchange(
   }
 }
 
-class BunRequest implements HttpRequest, Awaited {
+class BunRequest implements HttpRequest {
   readonly method: string
   readonly path: string
   readonly query: string
-  sinceTick = 0
-  previous: Awaited | undefined = undefined
-  next: Awaited | undefined = undefined
   readonly #native: Request
   readonly #shared: Shared
-  #body: 'untouched' | 'taken' | 'late' = 'untouched'
+  #bodyTaken = false
+  #awaited: AwaitedBody | undefined = undefined
   /** As the headers have it; asked for at most once, since each look at a header makes a string. */
   #announced: string | null | undefined = undefined
-  #reject: ((error: unknown) => void) | undefined = undefined
 
   constructor(native: Request, shared: Shared) {
     this.#native = native
@@ -187,34 +184,15 @@ class BunRequest implements HttpRequest, Awaited {
   }
 
   body(): Promise<Uint8Array> {
-    if (this.#body !== 'untouched') return Promise.reject(bodyTwice())
-    this.#body = 'taken'
-    const { bodyBytesMax, deadlines } = this.#shared
+    if (this.#bodyTaken) return Promise.reject(bodyTwice())
+    this.#bodyTaken = true
+    const { bodyBytesMax } = this.#shared
     const announced = this.#contentLength()
     if (announced === null && this.header('transfer-encoding') === undefined) return Promise.resolve(NO_BODY)
     if (Number(announced) > bodyBytesMax) return Promise.reject(tooLarge(bodyBytesMax))
     const whole = announced === null ? this.#collect(bodyBytesMax) : this.#native.bytes()
-    return new Promise((resolve, reject) => {
-      this.#reject = reject
-      deadlines.begin(this)
-      whole.then(
-        (body) => {
-          if (this.#body === 'late') return
-          deadlines.end(this)
-          resolve(body)
-        },
-        (error: unknown) => {
-          if (this.#body === 'late') return
-          deadlines.end(this)
-          reject(error instanceof SpillwayError ? error : bodyBroken(error))
-        },
-      )
-    })
-  }
-
-  late(): void {
-    this.#body = 'late'
-    this.#reject?.(bodyLate(this.#shared.bodyTimeoutMs))
+    this.#awaited = new AwaitedBody(whole, this.#shared)
+    return this.#awaited.inTime
   }
 
   /** A body of unannounced length, up to the bound; what comes after it is thrown away. */
@@ -235,7 +213,8 @@ class BunRequest implements HttpRequest, Awaited {
   }
 
   response(reply: HttpReply): Response {
-    if (this.#body === 'late') return new Response(null, { status: 408, headers: { connection: 'close' } })
+    if (this.#awaited?.isLate === true)
+      return new Response(null, { status: 408, headers: { connection: 'close' } })
     const { status, headers, etag, body = null } = reply
     if (this.#mustClose()) {
       const last = { ...headers, connection: 'close' }
@@ -256,6 +235,42 @@ class BunRequest implements HttpRequest, Awaited {
     if (this.#shared.closing) return true
     if (this.method === 'GET') return false
     return Number(this.#contentLength() ?? 0) > DISCARD_BYTES_MAX
+  }
+}
+
+/** A body on its way, until it is there or late. */
+class AwaitedBody implements Awaited {
+  readonly inTime: Promise<Uint8Array>
+  isLate = false
+  sinceTick = 0
+  previous: Awaited | undefined = undefined
+  next: Awaited | undefined = undefined
+  readonly #shared: Shared
+  #reject: ((error: unknown) => void) | undefined = undefined
+
+  constructor(whole: Promise<Uint8Array>, shared: Shared) {
+    this.#shared = shared
+    this.inTime = new Promise((resolve, reject) => {
+      this.#reject = reject
+      shared.deadlines.begin(this)
+      whole.then(
+        (body) => {
+          if (this.isLate) return
+          shared.deadlines.end(this)
+          resolve(body)
+        },
+        (error: unknown) => {
+          if (this.isLate) return
+          shared.deadlines.end(this)
+          reject(error instanceof SpillwayError ? error : bodyBroken(error))
+        },
+      )
+    })
+  }
+
+  late(): void {
+    this.isLate = true
+    this.#reject?.(bodyLate(this.#shared.bodyTimeoutMs))
   }
 }
 

@@ -109,8 +109,12 @@ export function metricsText(tier: Tier, meter: Meter): () => Promise<string> {
   scraped(registry, 'spillway_requests_total', 'counter', 'Requests by route and status.', () =>
     requestCounts(meter),
   )
-  scraped(registry, 'spillway_request_duration_seconds', 'histogram', 'Time from request to reply.', () =>
-    requestDurations(meter),
+  scraped(
+    registry,
+    'spillway_request_duration_seconds',
+    'histogram',
+    'Time from request to reply; of replies that come at once every 16th is timed.',
+    () => requestDurations(meter),
   )
   const setStatus = statusGauges(registry)
   collectDefaultMetrics({ register: registry })

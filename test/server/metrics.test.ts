@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { SpillwayError } from '../../src/errors.ts'
+import { DURATION_BUCKETS, RouteMeter } from '../../src/server/meter.ts'
 import { FakeTier } from './fake-tier.ts'
 import { serve } from './service.ts'
 
@@ -60,6 +61,32 @@ test('requests are counted by route and status, durations in cumulative buckets'
   expect(of('bucket{le="+Inf",route="getRecord",method="GET"}')).toBe(2)
   expect(of('bucket{le="60",route="getRecord",method="GET"}')).toBe(2)
   expect(of('sum{route="getRecord",method="GET"}')).toBeGreaterThan(0)
+})
+
+test('replies that come at once are counted one by one, though few of them are timed', async () => {
+  const { send } = await serve(new FakeTier())
+  const before = performance.now()
+  for (let n = 0; n < 40; n += 1) await send('GET', '/nowhere')
+  const tookSeconds = (performance.now() - before) / 1_000
+  const samples = await scraped(send)
+  expect(samples.get('spillway_requests_total{route="none",method="",status="404"}')).toBe(40)
+  const of = (suffix: string) => samples.get(`spillway_request_duration_seconds_${suffix}`)
+  expect(of('count{route="none",method=""}')).toBe(40)
+  expect(of('bucket{le="60",route="none",method=""}')).toBe(40)
+  expect(of('sum{route="none",method=""}')).toBeGreaterThan(0)
+  // A sample stands for sixteen.
+  expect(of('sum{route="none",method=""}')).toBeLessThan(16 * tookSeconds)
+})
+
+test('a timed reply that came at once stands for those after it; what had to wait stands for itself', () => {
+  const meter = new RouteMeter('r', 'GET')
+  meter.sample(2, 200)
+  meter.observe(70, 200)
+  meter.repeat(404)
+  expect(meter.seconds).toBeCloseTo(0.074, 9)
+  expect([meter.requests, meter.statuses[200], meter.statuses[404]]).toEqual([3, 2, 1])
+  expect(DURATION_BUCKETS.filter((_, index) => meter.buckets[index] !== 0)).toEqual([0.0025, 0.1])
+  expect(meter.buckets.reduce((sum, count) => sum + count)).toBe(3)
 })
 
 test('the ledger, lag, drain time, sizes and bounds of the tier are gauges', async () => {
