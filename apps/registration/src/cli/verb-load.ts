@@ -44,9 +44,15 @@ async function loadIn(line: CommandLine, places: Places, real: RealServers | und
     seed: line.whole('seed', 1),
   }
   const empty = await ServerChild.start([], EMPTY, runtime)
-  const ceiling = await measured({ ...options, urls: [empty.url], history: undefined }, CEILING_SECONDS)
+  const emptyCost = new CostMeter([{ name: 'Empty handler', pid: empty.pid }])
+  const ceiling = await measured(
+    { ...options, urls: [empty.url], history: undefined },
+    CEILING_SECONDS,
+    emptyCost,
+  )
   await empty.stop()
   tell(`An empty handler answers ${allPerSecond(ceiling).toFixed(0)} requests/s to the same generator.`)
+  for (const text of emptyCost.lines(allPerSecond(ceiling) * CEILING_SECONDS)) tell(text)
 
   tell(`Starting a server with ${people} candidates …`)
   const server = await ServerChild.start(

@@ -25,6 +25,22 @@ export function costOf(pid: number): ProcessCost | undefined {
   }
 }
 
+interface MachineTime {
+  readonly all: number
+  readonly stolen: number
+}
+
+/** Of all processors since the start; a virtual machine's host may take some of it, and rates then tell about the host. */
+function machineTime(): MachineTime | undefined {
+  try {
+    const [first = ''] = readFileSync('/proc/stat', 'latin1').split('\n')
+    const fields = first.split(/\s+/).slice(1, 9).map(Number)
+    return { all: fields.reduce((sum, field) => sum + field, 0), stolen: fields[7] ?? 0 }
+  } catch {
+    return undefined
+  }
+}
+
 export interface Watched {
   readonly name: string
   readonly pid: number
@@ -35,6 +51,8 @@ export class CostMeter {
   readonly #watched: readonly Watched[]
   #before: readonly (ProcessCost | undefined)[] = []
   #after: readonly (ProcessCost | undefined)[] = []
+  #machineBefore: MachineTime | undefined
+  #machineAfter: MachineTime | undefined
 
   constructor(watched: readonly Watched[]) {
     this.#watched = watched
@@ -42,14 +60,20 @@ export class CostMeter {
 
   begin(): void {
     this.#before = this.#watched.map(({ pid }) => costOf(pid))
+    this.#machineBefore = machineTime()
   }
 
   end(): void {
     this.#after = this.#watched.map(({ pid }) => costOf(pid))
+    this.#machineAfter = machineTime()
   }
 
   /** Time of the processor for an answer, which does not depend on what else the machine does as rates do. */
   lines(answers: number): string[] {
+    return [...this.#processLines(answers), ...this.#stolenLine()]
+  }
+
+  #processLines(answers: number): string[] {
     return this.#watched.flatMap(({ name }, index) => {
       const [before, after] = [this.#before[index], this.#after[index]]
       if (before === undefined || after === undefined) return []
@@ -57,5 +81,12 @@ export class CostMeter {
       const [from, to] = [before, after].map((one) => (one.residentBytes / 2 ** 20).toFixed(0))
       return [`${name}: ${each.toFixed(0)} µs of a core an answer; resident from ${from} to ${to} MiB.`]
     })
+  }
+
+  #stolenLine(): string[] {
+    const [before, after] = [this.#machineBefore, this.#machineAfter]
+    if (before === undefined || after === undefined || after.stolen === before.stolen) return []
+    const share = (after.stolen - before.stolen) / Math.max(1, after.all - before.all)
+    return [`The host took ${(share * 100).toFixed(0)} % of the processors from this machine meanwhile.`]
   }
 }
