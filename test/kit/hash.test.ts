@@ -128,7 +128,11 @@ describe('hash64', () => {
 
   test('of joined texts, a number and bytes is that of all of them together, whatever was hashed before', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 }))
-    const number = fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(0, 999_999_999, 1e9, 1e15, 2 ** 53 - 1))
+    const number = fc.oneof(
+      fc.maxSafeNat(),
+      fc.nat(),
+      fc.constantFrom(0, 999_999_999, 1e9, 1e15, 2 ** 53 - 1),
+    )
     const long = fc.integer({ min: 60_000, max: 200_000 }).map((length) => new Uint8Array(length).fill(7))
     fc.assert(
       fc.property(text, number, text, fc.oneof(fc.uint8Array({ maxLength: 70 }), long), (a, n, b, bytes) => {
