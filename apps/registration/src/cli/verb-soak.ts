@@ -101,7 +101,7 @@ async function soak(line: CommandLine, places: Places): Promise<number> {
   const isLevel = live.growthBytesMax <= LIVE_GROWTH_MAX && isResidentLevel
   const isServed = refused <= answers * REFUSED_SHARE_MAX
   tell(
-    `${answers} answers, as many as 24 h of ${(answers / DAY_SECONDS).toFixed(0)} a second; ${refused} refused.`,
+    `${answers} answers, as many as 24 h of ${(answers / DAY_SECONDS).toFixed(1)} a second; ${refused} refused.`,
   )
   tell(trendLine('alive after a collection', live, LIVE_GROWTH_MAX))
   tell(trendLine('resident', resident, RESIDENT_GROWTH_MAX))
