@@ -3,7 +3,8 @@
  * connections as landing has.
  *
  * `land`: rows are journaled with landing deferred; then a tier that lands is opened, and the clock runs until nothing
- * is pending. `upserts`: batches of 1,000 rows, sorted by key, from rows that are ready in memory.
+ * is pending. `upserts`: batches of 1,000 rows, sorted by key, with the columns that landing writes, from rows that
+ * are ready in memory; each is a commit.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection } from 'mysql2/promise'
@@ -19,6 +20,7 @@ import type { Servers } from './servers.ts'
 const VALUE_BYTES = 500
 const ROWS_PER_BATCH = 1_000
 const CONNECTIONS = 2
+const COLUMNS = 5
 const SHARE_MIN = 0.9
 const LOOK_MS = 2
 
@@ -49,17 +51,23 @@ async function upsertsRound(servers: Servers, rows: number): Promise<number> {
     Array.from({ length: CONNECTIONS }, () => createConnection(servers.mariadb.url)),
   )
   await connections[0]?.query(
-    'CREATE TABLE bare (collection VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin, record_key VARBINARY(512), version BIGINT, value LONGBLOB, PRIMARY KEY (collection, record_key)) ENGINE=InnoDB',
+    'CREATE TABLE bare (collection VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin, record_key VARBINARY(512), version BIGINT, spillway_check CHAR(16) CHARACTER SET ascii COLLATE ascii_bin, value LONGBLOB, PRIMARY KEY (collection, record_key)) ENGINE=InnoDB',
   )
   const batches = Array.from({ length: Math.ceil(rows / ROWS_PER_BATCH) }, (_, batch) =>
     Array.from({ length: Math.min(ROWS_PER_BATCH, rows - batch * ROWS_PER_BATCH) }, (_unused, n) =>
       keyOf(batch * ROWS_PER_BATCH + n),
     )
       .sort()
-      .flatMap((key, n) => ['forms', Buffer.from(key), n + 1, values[n % values.length] as Buffer]),
+      .flatMap((key, n) => [
+        'forms',
+        Buffer.from(key),
+        n + 1,
+        '0123456789abcdef',
+        values[n % values.length] as Buffer,
+      ]),
   )
   const upsert = (count: number): string =>
-    `INSERT INTO bare VALUES ${Array(count).fill('(?,?,?,?)').join(',')} ON DUPLICATE KEY UPDATE version = VALUES(version), value = VALUES(value)`
+    `INSERT INTO bare VALUES ${Array(count).fill('(?,?,?,?,?)').join(',')} ON DUPLICATE KEY UPDATE version = VALUES(version), spillway_check = VALUES(spillway_check), value = VALUES(value)`
   const from = performance.now()
   let next = 0
   await Promise.all(
@@ -67,7 +75,7 @@ async function upsertsRound(servers: Servers, rows: number): Promise<number> {
       for (;;) {
         const batch = batches[next++]
         if (batch === undefined) return
-        await connection.execute(upsert(batch.length / 4), batch)
+        await connection.execute(upsert(batch.length / COLUMNS), batch)
       }
     }),
   )

@@ -41,7 +41,7 @@ import type { EngineContext } from './context.ts'
 import { markProblem, sameMark } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
 import type { Landed } from './landed.ts'
-import { countsAfter, ofRows, settled } from './landing-batch.ts'
+import { countsAfter, ofRows, settled, versionAfter } from './landing-batch.ts'
 import type { Batch, DatabaseFold, Sent } from './landing-batch.ts'
 import { LandingTurn } from './landing-turn.ts'
 import { LandingYield } from './landing-yield.ts'
@@ -79,6 +79,7 @@ export class Lander implements Loop {
   readonly #turn: LandingTurn
   #fold: DatabaseFold | undefined
   readonly #yield: LandingYield
+  readonly #rowsMax: number
   #stopped: string | undefined
   #changedOutside = false
 
@@ -86,7 +87,8 @@ export class Lander implements Loop {
     this.#options = options
     this.#yield = new LandingYield(options)
     this.#turn = new LandingTurn({ ...options, pauses: () => this.#yield.pauses() })
-    const { clock, random, settings, report } = options.context
+    const { clock, random, settings, report, database } = options.context
+    this.#rowsMax = Math.min(settings.landRowsMax, database.batchRowsMax ?? settings.landRowsMax)
     this.#loop = new BackgroundLoop({
       name: `landing of partition ${options.partition}`,
       clock,
@@ -169,10 +171,9 @@ export class Lander implements Loop {
 
   /** Sends the batch behind what is out, if it is a whole one and the machine is free for it. */
   async #goAhead(out: Sent[]): Promise<void> {
-    const { context, load } = this.#options
     const last = out[out.length - 1] as Sent
-    const waiting = load().end - last.to.position
-    if (out.length >= OUT_MAX || waiting < context.settings.landRowsMax || this.#changedOutside) return
+    const waiting = this.#options.load().end - last.to.position
+    if (out.length >= OUT_MAX || waiting < this.#rowsMax || this.#changedOutside) return
     if (this.#yield.pauses()) return
     // Whatever is in the way, such as a database that has moved, is seen again when nothing is out.
     const next = await this.#next(this.#fold as DatabaseFold, out).catch(() => undefined)
@@ -182,10 +183,12 @@ export class Lander implements Loop {
   /** What follows what is out; undefined: nothing yet. */
   async #next(fold: DatabaseFold, out: readonly Sent[]): Promise<Batch | 'moved' | undefined> {
     const { context, source } = this.#options
-    const { landRowsMax, landBytesMax } = context.settings
     const before = out[out.length - 1]
     const from = before === undefined ? fold : { mark: before.to, control: before.after }
-    const entries = ofRows(await source.after(from.mark, landRowsMax, landBytesMax), landRowsMax)
+    const entries = ofRows(
+      await source.after(from.mark, this.#rowsMax, context.settings.landBytesMax),
+      this.#rowsMax,
+    )
     const last = entries[entries.length - 1]
     if (last === undefined) return undefined
     const versions = await this.#versions(fold, out, entries)
@@ -205,14 +208,14 @@ export class Lander implements Loop {
       rejected,
       hasHistory,
     })
-    const { counts, park, versions, refused } = plan
+    const { counts, park, refused } = plan
     const result = this.#land(batch.from.mark, batch.to, plan)
     result.catch(() => undefined)
     return {
       from: batch.from.mark,
       to: batch.to,
       after,
-      plan: { counts, park, versions },
+      plan: { counts, park, versionAfter: plan.versionAfter },
       refused: refused.length,
       sentAt: context.clock.monotonic(),
       result,
@@ -298,9 +301,8 @@ export class Lander implements Loop {
     if (this.#options.judged) return versions
     const asked = keysToJudge(entries)
     const refs = asked.filter((ref) => {
-      const id = refId(ref)
-      const version = out.findLast((one) => one.plan.versions.has(id))?.plan.versions.get(id)
-      if (version !== undefined) versions.set(id, version)
+      const version = versionAfter(out, ref)
+      if (version !== undefined) versions.set(refId(ref), version)
       return version === undefined
     })
     if (refs.length === 0) return versions

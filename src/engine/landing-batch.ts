@@ -3,7 +3,7 @@ import { addLedger } from '../model/ledger.ts'
 import type { LedgerCounts } from '../model/ledger.ts'
 import type { LandingPlan } from '../model/batch.ts'
 import { spanOf } from '../model/entry.ts'
-import type { Mark, PlacedEntry } from '../model/entry.ts'
+import type { Mark, PlacedEntry, RecordRef } from '../model/entry.ts'
 import type { ControlState } from '../model/fold.ts'
 import type { Version } from '../model/position.ts'
 import type { LandResult } from '../ports/database.ts'
@@ -33,7 +33,7 @@ export interface Sent {
   readonly to: Mark
   /** Of the database once it has landed. */
   readonly after: ControlState
-  readonly plan: Pick<LandingPlan, 'counts' | 'park' | 'versions'>
+  readonly plan: Pick<LandingPlan, 'counts' | 'park' | 'versionAfter'>
   readonly refused: number
   readonly sentAt: number
   readonly result: Promise<LandResult>
@@ -61,4 +61,13 @@ export function countsAfter(
 ): LedgerCounts {
   const added = addLedger(before, plan.counts)
   return { ...added, parked: added.parked - cleared, superseded: added.superseded + cleared }
+}
+
+/** Of a key once all that is out has landed; undefined: nothing that is out writes it. */
+export function versionAfter(out: readonly Sent[], ref: RecordRef): Version | undefined {
+  for (let index = out.length - 1; index >= 0; index -= 1) {
+    const version = (out[index] as Sent).plan.versionAfter(ref)
+    if (version !== undefined) return version
+  }
+  return undefined
 }

@@ -18,7 +18,7 @@ export interface EngineSettings {
   readonly tailEntriesMax: number
   /** Bytes of the same; both bounds hold, the oldest leave first. */
   readonly tailBytesMax: number
-  /** Rows of one landing transaction. */
+  /** Rows of one batch that lands; a database may want fewer (`batchRowsMax`). */
   readonly landRowsMax: number
   readonly landBytesMax: number
   /** How old a write may get in a spike before landing stops yielding to it. */
@@ -73,7 +73,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   applyEntriesMax: 1_024,
   tailEntriesMax: 16_384,
   tailBytesMax: 32 * 2 ** 20,
-  landRowsMax: 1_000,
+  landRowsMax: 4_000,
   landBytesMax: 8 * 2 ** 20,
   landingLagMs: 5_000,
   visibleWaitMs: 2_000,

@@ -41,8 +41,8 @@ export interface LandingPlan {
   /** First positions of refused entries. */
   readonly refused: readonly Position[]
   readonly counts: LedgerCounts
-  /** Of the keys that it writes, by `refId`, as conditions after it see them. */
-  readonly versions: ReadonlyMap<string, Version>
+  /** Of a key that it writes, as conditions after it see it; undefined: it does not write it. */
+  versionAfter(ref: RecordRef): Version | undefined
 }
 
 export interface LandingInput {
@@ -66,12 +66,52 @@ export function refId(ref: RecordRef): string {
 interface KeyPlan {
   good: PlannedRow | undefined
   bad: PlannedPark | undefined
+  /** As conditions see the key after what was taken. */
+  now: Version
+}
+
+/** Keys that a batch writes. A map for each collection: no name is put together for a key, only to be looked up. */
+class KeyPlans {
+  readonly #collections = new Map<string, Map<string, KeyPlan>>()
+  /** Where the one before was: most often the next is there too. */
+  #name = ''
+  #keys: Map<string, KeyPlan> | undefined
+
+  get({ collection, key }: RecordRef): KeyPlan | undefined {
+    return this.#of(collection)?.get(key)
+  }
+
+  taken({ collection, key }: RecordRef): KeyPlan {
+    let keys = this.#of(collection)
+    if (keys === undefined) {
+      keys = new Map()
+      this.#collections.set(collection, keys)
+      this.#keys = keys
+    }
+    let plan = keys.get(key)
+    if (plan === undefined) {
+      plan = { good: undefined, bad: undefined, now: ABSENT }
+      keys.set(key, plan)
+    }
+    return plan
+  }
+
+  *all(): Iterable<KeyPlan> {
+    for (const keys of this.#collections.values()) yield* keys.values()
+  }
+
+  #of(collection: string): Map<string, KeyPlan> | undefined {
+    if (collection !== this.#name || this.#keys === undefined) {
+      this.#name = collection
+      this.#keys = this.#collections.get(collection)
+    }
+    return this.#keys
+  }
 }
 
 export function planLanding(input: LandingInput): LandingPlan {
   const { control } = input
-  const keys = new Map<string, KeyPlan>()
-  const current = new Map<string, Version>()
+  const keys = new KeyPlans()
   const plan = {
     history: [] as PlannedRow[],
     voids: [] as [EntryId, Position][],
@@ -79,7 +119,7 @@ export function planLanding(input: LandingInput): LandingPlan {
     refused: [] as Position[],
   }
   const counts = { landed: 0, superseded: 0, refused: 0, parked: 0, voided: 0, control: 0 }
-  const versionOf = (ref: RecordRef): Version => current.get(refId(ref)) ?? input.versionOf(ref)
+  const versionOf = (ref: RecordRef): Version => keys.get(ref)?.now ?? input.versionOf(ref)
 
   for (const placed of input.entries) {
     const { entry } = placed
@@ -95,29 +135,32 @@ export function planLanding(input: LandingInput): LandingPlan {
       counts.refused += entry.writes.length
       plan.refused.push(placed.first)
     } else {
-      counts.superseded += take(input, placed, entry, keys, current, plan.history)
+      counts.superseded += take(input, placed, entry, keys, plan.history)
     }
     advanceControl(control, placed)
   }
 
   const rows: PlannedRow[] = []
   const park: PlannedPark[] = []
-  for (const { good, bad } of keys.values()) {
-    if (good !== undefined) rows.push(good)
-    if (bad !== undefined) park.push(bad)
-  }
   // With history nothing that was good is superseded: all its versions land.
   for (const version of plan.history) {
-    const landed = keys.get(refId(version))?.good
+    const landed = keys.get(version)?.good
     if (landed !== undefined && landed.version !== version.version) {
       counts.landed += 1
       counts.superseded -= 1
     }
   }
+  for (const key of keys.all()) {
+    if (key.good !== undefined) rows.push(key.good)
+    if (key.bad !== undefined) park.push(key.bad)
+    // Only versions are asked for later: values must not be kept for them.
+    key.good = undefined
+    key.bad = undefined
+  }
   counts.landed += rows.length
   counts.parked += park.length
   rows.sort(byRecord)
-  return { ...plan, rows, park, counts, versions: current }
+  return { ...plan, rows, park, counts, versionAfter: (ref) => keys.get(ref)?.now }
 }
 
 function judge(input: LandingInput, placed: PlacedEntry, versionOf: (ref: RecordRef) => Version): Verdict {
@@ -132,21 +175,17 @@ function take(
   input: LandingInput,
   placed: PlacedEntry,
   entry: WriteEntry,
-  keys: Map<string, KeyPlan>,
-  current: Map<string, Version>,
+  keys: KeyPlans,
   history: PlannedRow[],
 ): number {
   let superseded = 0
   const cause = causeOf(input.rejected, placed, entry)
-  entry.writes.forEach((write, index) => {
+  const { writes } = entry
+  for (let index = 0; index < writes.length; index += 1) {
+    const write = writes[index] as Write
     const version = plus(placed.first, index)
-    const id = refId(write)
-    current.set(id, write.value === undefined ? ABSENT : version)
-    let key = keys.get(id)
-    if (key === undefined) {
-      key = { good: undefined, bad: undefined }
-      keys.set(id, key)
-    }
+    const key = keys.taken(write)
+    key.now = write.value === undefined ? ABSENT : version
     const row = plannedRow(write, version)
     if (key.bad !== undefined) superseded += 1
     if (cause === undefined) {
@@ -157,7 +196,7 @@ function take(
     } else {
       key.bad = { ...row, cause, frame: isFrame(entry) ? placed.first : undefined }
     }
-  })
+  }
   return superseded
 }
 

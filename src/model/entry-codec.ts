@@ -34,6 +34,7 @@ const NAME_BYTES_MAX = 0xff
 const FIXED_BYTES_MAX = 32
 /** Below it, a loop beats a call. */
 const SHORT_CHARS_MAX = 64
+const NO_BYTES = new Uint8Array()
 
 export class EntryWriter {
   #bytes: Buffer
@@ -277,7 +278,8 @@ export class EntryReader {
     const rawBytes = this.#u32()
     const length = this.#u32()
     this.#need(length)
-    const bytes = new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#at, length)
+    const bytes =
+      length === 0 ? NO_BYTES : new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#at, length)
     this.#at += length
     return { codec: codec as Codec, rawBytes, bytes }
   }

@@ -99,6 +99,8 @@ export interface ScannedRow {
 }
 
 export interface Database {
+  /** Rows of a batch above which it lands no faster here; undefined: the engine's own bound decides. */
+  readonly batchRowsMax?: number
   /**
    * Makes sure of tables and columns (creates our own where it may) and of the journal: one position row a
    * partition. Refuses (`invalid`) tables that cannot be exact, naming the fix.

@@ -200,31 +200,26 @@ export function positionOfId(id: string): Position {
  * writes hands the same string to both, and copies nothing.
  */
 export function entriesOf(id: string, fields: readonly Buffer[]): StoredEntry[] {
-  const entries: Entry[] = []
+  const stored: { offset: number; readonly entry: Entry }[] = []
   let span = 0
   let next = 3
   for (const reader = new EntryReader(fields[1] as Buffer); !reader.done;) {
-    const read = reader.next()
-    const entry = read.kind === 'write' ? { ...read, writes: read.writes.map(dressed) } : read
-    entries.push(entry)
+    const entry = reader.next()
     span += spanOf(entry)
+    stored.push({ offset: span, entry })
+    if (entry.kind !== 'write') continue
+    for (const { value } of entry.writes) {
+      if (value === undefined) continue
+      const bytes = fields[next]
+      if (bytes === undefined) throw damaged(id)
+      next += 2
+      // What was just read is nobody else's yet: it is completed, not copied.
+      ;(value as { bytes: Uint8Array }).bytes = bytes.subarray(readHeader(bytes).length)
+    }
   }
-  let at: number = positionOfId(id) - span
-  return entries.map((entry) => {
-    at += spanOf(entry)
-    return { offset: at, entry }
-  })
-
-  function dressed(write: Write): Write {
-    if (write.value === undefined) return write
-    const stored = fields[next]
-    if (stored === undefined) throw damaged(id)
-    next += 2
-    const { collection, key, ifVersion } = write
-    const { codec, rawBytes } = write.value
-    const bytes = stored.subarray(readHeader(stored).length)
-    return { collection, key, value: { codec, rawBytes, bytes }, ifVersion }
-  }
+  const before = positionOfId(id) - span
+  for (const one of stored) one.offset += before
+  return stored
 }
 
 /** Entries as field `e` has them. Written out member by member: spreading each object took as long as all the rest. */
