@@ -132,7 +132,7 @@ test('defaults are shown in the largest unit that fits them exactly', () => {
   expect(defaultText(TIER_OPTIONS.frontBytesMax)).toBe('256MiB')
   expect(defaultText(TIER_OPTIONS.openTimeoutMs)).toBe('30s')
   expect(defaultText({ kind: 'ms', min: 0, max: 9_999, default: 1_500, meaning: '' })).toBe('1500ms')
-  expect(defaultText(TIER_OPTIONS.partitions)).toBe('16')
+  expect(defaultText(TIER_OPTIONS.parkedMax)).toBe('10000')
   expect(defaultText(TIER_OPTIONS.journal)).toBe('sqlite:DATA/journal.db')
 })
 
