@@ -13,6 +13,7 @@ import { bad, ok } from './kit/finding.ts'
 import type { Finding } from './kit/finding.ts'
 import { redactUrl } from './options/store-url.ts'
 import type { MysqlPool } from './drivers/mysql/client.ts'
+import { isCluster } from './drivers/redis/connection.ts'
 import type { RedisClient } from './drivers/redis/connection.ts'
 import type { RedisFrontOptions } from './drivers/redis/front.ts'
 import type { Profile } from './options/profile.ts'
@@ -41,10 +42,9 @@ export type OpenStores =
 
 /** How many partitions a tier has that is made with these options. */
 export function partitionsOf(profile: Profile, options: TierOptions): number {
-  const { redis } = options.clients ?? {}
-  const oneRedis =
-    profile.journal.scheme === 'same' && !(redis !== undefined && (redis as RedisClient).isCluster)
-  return options.partitions ?? (oneRedis ? PARTITIONS_FUSED : PARTITIONS)
+  const client = options.clients?.redis as RedisClient | undefined
+  const isOneRedis = profile.journal.scheme === 'same' && (client === undefined || !isCluster(client))
+  return options.partitions ?? (isOneRedis ? PARTITIONS_FUSED : PARTITIONS)
 }
 
 /** Opens all stores of a profile; what was opened is closed again when one of them does not open. */

@@ -53,6 +53,7 @@ export class StatusBoard {
         frontBytesMax: front.bytesMax,
         journalBytesMax: journal.bytesMax,
         writesWaitingMax: settings.writesWaitingMax,
+        landingLagMs: settings.landingLagMs,
         batchMax: settings.batchMax,
         nestingMax: settings.nestingMax,
         waitMsMax: settings.waitMsMax,

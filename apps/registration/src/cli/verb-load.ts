@@ -35,14 +35,7 @@ async function loadIn(line: CommandLine, places: Places, real: RealServers | und
   const people = line.whole('people', 20_000)
   const history = join(places.folder, 'history.jsonl')
   const runtime = line.text('runtime-path') ?? process.execPath
-  const options = {
-    connections: line.whole('connections', 64),
-    people,
-    teachers: teacherCount(people),
-    tokens: new SessionTokens(keysOf(secretFromFile(places.secretFile)).session),
-    mix: PUBLISHED_MIX,
-    seed: line.whole('seed', 1),
-  }
+  const options = mixOptions(line, places, people)
   const empty = await ServerChild.start([], EMPTY, runtime)
   const emptyCost = new CostMeter([{ name: 'Empty handler', pid: empty.pid }])
   const ceiling = await measured(
@@ -83,6 +76,22 @@ async function loadIn(line: CommandLine, places: Places, real: RealServers | und
   const code = await checkVerb(checkArguments(places, history))
   if (line.flag('json')) data({ ceiling, figures, share, checked: code === 0 })
   return code
+}
+
+/** The published mix by so many people, as the command line wants it. */
+export function mixOptions(
+  line: CommandLine,
+  { secretFile }: Places,
+  people: number,
+): Omit<GeneratorOptions, 'urls' | 'history'> {
+  return {
+    connections: line.whole('connections', 64),
+    people,
+    teachers: teacherCount(people),
+    tokens: new SessionTokens(keysOf(secretFromFile(secretFile)).session),
+    mix: PUBLISHED_MIX,
+    seed: line.whole('seed', 1),
+  }
 }
 
 export async function measured(

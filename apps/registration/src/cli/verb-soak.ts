@@ -7,7 +7,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sleep, systemClock } from '../clock.ts'
-import { teacherCount } from '../generate/people.ts'
 import { Generator } from '../load/generator.ts'
 import type { MemorySample } from '../load/memory-log.ts'
 import { memoryTrend } from '../load/memory-trend.ts'
@@ -15,12 +14,10 @@ import type { MemoryTrend } from '../load/memory-trend.ts'
 import { ASK_KINDS, PUBLISHED_MIX } from '../load/mix.ts'
 import { figuresTable } from '../load/report.ts'
 import { ServerChild } from '../load/server-child.ts'
-import { keysOf, secretFromFile } from '../people/keys.ts'
-import { SessionTokens } from '../people/session-token.ts'
 import type { CommandLine, Places } from './options.ts'
 import { ProgressLine, data, tell } from './output.ts'
 import { inScratch } from './scratch.ts'
-import { storeArguments } from './verb-load.ts'
+import { mixOptions, storeArguments } from './verb-load.ts'
 
 const SECONDS = 60
 const PEOPLE = 500
@@ -66,13 +63,8 @@ async function soak(line: CommandLine, places: Places): Promise<number> {
   let answers = 0
   let refused = 0
   const generator = new Generator({
+    ...mixOptions(line, places, people),
     urls: [server.url],
-    connections: line.whole('connections', 64),
-    people,
-    teachers: teacherCount(people),
-    tokens: new SessionTokens(keysOf(secretFromFile(places.secretFile)).session),
-    mix: PUBLISHED_MIX,
-    seed: line.whole('seed', 1),
     history: undefined,
     onAnswer: (_, ok) => {
       answers += 1

@@ -59,15 +59,20 @@ local function prefixOf(stateKey)
   return sub(stateKey, 1, -6)
 end
 
+-- What a partition's state has; the first so many are what answers say of it.
+local FIELDS = { 'position', 'offset', 'journal', 'digest', 'last', 'generation', 'floor', 'refusedFrom', 'trimmed',
+  'bytes', 'epoch', 'fence', 'openedFor', 'released', 'landed' }
+local SEEN_FIELDS = 11
 -- Where in `fields` of a state are those that change most.
 local POSITION, LAST, BYTES = 1, 5, 10
--- The first so many are what answers say of a partition.
-local SEEN_FIELDS = 11
+
+local function valuesPrefix(prefix, epoch)
+  return prefix .. 'v' .. (epoch or '') .. ':'
+end
 
 -- The state of a partition; without `position` it is missing.
 local function load(prefix)
-  local f = call('HMGET', prefix .. 'state', 'position', 'offset', 'journal', 'digest', 'last', 'generation',
-    'floor', 'refusedFrom', 'trimmed', 'bytes', 'epoch', 'fence', 'openedFor', 'released', 'landed')
+  local f = call('HMGET', prefix .. 'state', unpack(FIELDS))
   return {
     prefix = prefix,
     fields = f,
@@ -86,18 +91,8 @@ local function load(prefix)
     openedFor = f[13],
     released = tonumber(f[14] or 0),
     landed = tonumber(f[15] or 0),
-    values = prefix .. 'v' .. (f[11] or '') .. ':',
+    values = valuesPrefix(prefix, f[11]),
   }
-end
-
--- What an answer says of a partition and the beginning of its value keys, for scripts that only read; the second is
--- nil where the partition is missing. A third of what `load` costs.
-local function glance(prefix)
-  local f = call('HMGET', prefix .. 'state', 'position', 'offset', 'journal', 'digest', 'last', 'generation',
-    'floor', 'refusedFrom', 'trimmed', 'bytes', 'epoch')
-  local values = f[1] and prefix .. 'v' .. (f[11] or '') .. ':'
-  for i = 1, SEEN_FIELDS do f[i] = f[i] or '' end
-  return concat(f, '\n'), values
 end
 
 -- Where the partition stands, as one string: layout.ts takes it apart. As the hash says it, but for `fields` that were
@@ -106,6 +101,14 @@ local function stored(state)
   local f = state.fields
   for i = 1, SEEN_FIELDS do f[i] = f[i] or '' end
   return concat(f, '\n', 1, SEEN_FIELDS)
+end
+
+-- `stored` of a partition and what its value keys begin with, for scripts that need no more of its state; the second
+-- is false where the partition is missing.
+local function glance(prefix)
+  local f = call('HMGET', prefix .. 'state', unpack(FIELDS, 1, SEEN_FIELDS))
+  local values = f[1] and valuesPrefix(prefix, f[11])
+  return stored({ fields = f }), values
 end
 
 -- The same from the numbers that a script has in hand.
