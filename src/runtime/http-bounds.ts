@@ -38,18 +38,29 @@ export function bodyTwice(): SpillwayError {
 
 /** Refuses before anything has happened; like every problem of the server, so that clients need one parser. */
 export function overloadedReply(requestsMax: number): HttpReply {
-  const { status, meaning } = ERRORS.overloaded
-  const detail = `${requestsMax} requests are being answered, as many as this server takes; nothing has happened.`
+  return refusal(
+    'overloaded',
+    `${requestsMax} requests are being answered, as many as this server takes; nothing has happened.`,
+  )
+}
+
+/** The same from a server that is about to stop. */
+export function closedReply(): HttpReply {
+  return refusal('closed', 'This server is ending; send requests to another one. Nothing has happened.')
+}
+
+function refusal(code: 'overloaded' | 'closed', detail: string): HttpReply {
+  const { status, meaning, retryAfterSeconds } = ERRORS[code]
   return {
     status,
-    headers: { 'content-type': 'application/problem+json', 'retry-after': '1' },
+    headers: { 'content-type': 'application/problem+json', 'retry-after': `${retryAfterSeconds}` },
     body: JSON.stringify({
       type: 'about:blank',
       title: meaning,
       status,
-      code: 'overloaded',
+      code,
       detail,
-      retryAfter: 1,
+      retryAfter: retryAfterSeconds,
     }),
   }
 }
