@@ -67,6 +67,11 @@ export function isThere(error: unknown): boolean {
   return (error as MysqlError).errno === 1050
 }
 
+/** No such table, or no such one any more. */
+export function isGone(error: unknown): boolean {
+  return (error as MysqlError).errno === 1146
+}
+
 /** Why a row is not accepted, or undefined where the error is not about its data. */
 export function dataCause(error: unknown): string | undefined {
   if (error instanceof SpillwayError) return error.code === 'invalid' ? error.detail : undefined

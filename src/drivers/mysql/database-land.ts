@@ -3,6 +3,7 @@
  *
  *   position rows: compare and advance ──▶ elsewhere: `moved`, nothing else of that batch
  *   rows of all batches together, sorted ─▶ upserts, deletes, history, in statements of many rows
+ *   are the tables what was learned of them? ──▶ changed: `TableChanged`, nothing has happened
  *   parked, counters, voids, seals, refused
  *   COMMIT ──▶ no answer: `outcome-unknown`; the compare of the next landing waits for it and finds out
  *
@@ -25,6 +26,7 @@ import type { ParkedBounds } from './database-parked.ts'
 import type { RowTable } from './row-table.ts'
 import { statementsOf, writeRows } from './rows-write.ts'
 import type { Step } from './rows-write.ts'
+import { mustBeAsLearned } from './table-definition.ts'
 import { committed } from './transaction.ts'
 
 export interface LandOptions extends ParkedBounds {
@@ -91,12 +93,14 @@ async function attempt(
           results.set(batch, { kind: 'moved', mark: await lockedMark(connection, batch.partition) })
         else begun.push([batch, advanced])
       }
-      const { newer, rejected } = await writer(
+      const steps = stepsOf(
+        begun.map(([batch]) => batch),
+        options,
+      )
+      const { newer, rejected } = await writer(connection, steps)
+      await mustBeAsLearned(
         connection,
-        stepsOf(
-          begun.map(([batch]) => batch),
-          options,
-        ),
+        steps.map((step) => step.table),
       )
       if (rejected.length > 0)
         return { roll: 'back', value: [{ kind: 'rejects', rejects: rejectsOf(rejected) }] }

@@ -8,6 +8,7 @@ import { carefully } from './database-land.ts'
 import { noteTried, takeParked } from './database-parked.ts'
 import type { RowTable } from './row-table.ts'
 import type { Verb } from './rows-write.ts'
+import { mustBeAsLearned } from './table-definition.ts'
 import { committed } from './transaction.ts'
 
 export interface Wanted {
@@ -29,6 +30,10 @@ export async function retry(
     await lockedMark(connection, partition)
     const results: RetryOutcome[] = []
     for (const one of wanted) results.push(await landParked(connection, one, tableOf, causes))
+    await mustBeAsLearned(
+      connection,
+      wanted.map(({ ref }) => tableOf(ref.collection)),
+    )
     const landed = results.filter((one) => one === 'landed').length
     const superseded = results.filter((one) => one === 'superseded').length
     await recount(connection, partition, landed, superseded)

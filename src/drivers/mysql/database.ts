@@ -3,7 +3,7 @@
  *
  * `land` calls that wait at the same time share a transaction and its commit; each has its own outcome. Landing and
  * reading have connections of their own, so that neither waits for the other. Nothing is kept about the server on
- * this side but what the tables were like when they were prepared.
+ * this side but what the tables were like when they were looked at; table-definition.ts notices when they change.
  *
  * Any number of processes may land and read: position rows decide who lands what, and nobody holds anything between
  * two transactions.
@@ -24,9 +24,9 @@ import { listParked, parkedItem } from './database-parked.ts'
 import { prepareTables } from './database-prepare.ts'
 import { collectionsWithRows, readRows, readTable, scanRows } from './database-read.ts'
 import { retry } from './database-retry.ts'
-import { placesOf } from './inspect.ts'
-import { MappedRows, SharedRows } from './row-table.ts'
+import { SharedRows } from './row-table.ts'
 import type { RowTable } from './row-table.ts'
+import { TableChanged, learn } from './table-definition.ts'
 import { committed, inSnapshot } from './transaction.ts'
 
 export interface MysqlDatabaseOptions {
@@ -77,7 +77,7 @@ class MysqlDatabase implements Database {
   readonly #out = new Map<number, Promise<void>>()
   readonly #bounds: { readonly parkedMax: number; readonly parkedBytesMax: number; readonly ageMax: number }
   #specs: ReadonlyMap<string, TableSpec> = new Map()
-  #mapped: ReadonlyMap<string, RowTable> = new Map()
+  #mapped = new Map<string, RowTable>()
 
   constructor(options: MysqlDatabaseOptions) {
     this.#options = options
@@ -114,11 +114,8 @@ class MysqlDatabase implements Database {
         await prepareTables(connection, tables, partitions)
         const mapped = new Map<string, RowTable>()
         for (const spec of tables) {
-          if (spec.mapped === undefined) continue
-          const places = await placesOf(connection, spec.mapped)
-          if (places === undefined)
-            throw new SpillwayError('unavailable', `Table ${spec.mapped.name} changed while it was prepared.`)
-          mapped.set(spec.collection, new MappedRows(spec, spec.mapped, places))
+          const table = await learn(connection, spec)
+          if (table !== undefined) mapped.set(spec.collection, table)
         }
         this.#mapped = mapped
         this.#specs = new Map(tables.map((spec) => [spec.collection, spec]))
@@ -188,12 +185,18 @@ class MysqlDatabase implements Database {
           return { ...item, table: await readTable(connection, this.#tableOf(ref.collection), ref.key) }
         }),
       ),
-    retry: (partition, rows) =>
-      this.#lands
-        .use((connection) => retry(connection, partition, rows, this.#tableOf))
+    retry: (partition, rows) => {
+      const again = () => this.#lands.use((connection) => retry(connection, partition, rows, this.#tableOf))
+      return again()
+        .catch(async (error: unknown) => {
+          if (!(error instanceof TableChanged)) throw error
+          await this.#learnAgain([error.collection])
+          return again()
+        })
         .catch((error: unknown) => {
           throw unavailable(error)
-        }),
+        })
+    },
   }
 
   scan(...[collection, after, limit]: Parameters<Database['scan']>): ReturnType<Database['scan']> {
@@ -224,21 +227,50 @@ class MysqlDatabase implements Database {
     return batches.map((batch) => outcomes.get(batch) as LandResult | Error)
   }
 
+  /** What met a table that somebody had changed goes once more, as the table is now. */
   async #landThese(batches: readonly LandBatch[]): Promise<(LandResult | Error)[]> {
-    const options = { ...this.#bounds, tableOf: this.#tableOf }
     // Every transaction locks position rows in one order.
     const ordered = [...batches].sort((a, b) => a.partition - b.partition)
-    let results: (LandResult | Error)[]
-    try {
-      results = await this.#lands.use((connection) =>
-        land(connection, ordered, options, this.#options.clock.now()),
-      )
-    } catch (error) {
-      results = ordered.map(() => error as Error)
+    const outcomes = new Map<LandBatch, LandResult | Error>()
+    const tryThese = async (some: readonly LandBatch[]): Promise<void> => {
+      const results = await this.#tryThese(some)
+      for (const [index, batch] of some.entries()) outcomes.set(batch, results[index] as LandResult | Error)
+    }
+    await tryThese(ordered)
+    const changed = [...outcomes.values()].filter((one) => one instanceof TableChanged)
+    if (changed.length > 0) {
+      const late = ordered.filter((batch) => outcomes.get(batch) instanceof TableChanged)
+      try {
+        await this.#learnAgain(changed.map(({ collection }) => collection))
+        await tryThese(late)
+      } catch (error) {
+        for (const batch of late) outcomes.set(batch, error as Error)
+      }
     }
     return batches.map((batch) => {
-      const result = results[ordered.indexOf(batch)] as LandResult | Error
+      const result = outcomes.get(batch) as LandResult | Error
       return result instanceof Error ? (unavailable(result) as Error) : result
+    })
+  }
+
+  async #tryThese(batches: readonly LandBatch[]): Promise<(LandResult | Error)[]> {
+    const options = { ...this.#bounds, tableOf: this.#tableOf }
+    try {
+      return await this.#lands.use((connection) =>
+        land(connection, batches, options, this.#options.clock.now()),
+      )
+    } catch (error) {
+      return batches.map(() => error as Error)
+    }
+  }
+
+  #learnAgain(collections: readonly string[]): Promise<void> {
+    return this.#reads.use(async (connection) => {
+      for (const collection of new Set(collections)) {
+        const spec = this.#specs.get(collection)
+        const table = spec === undefined ? undefined : await learn(connection, spec)
+        if (table !== undefined) this.#mapped.set(collection, table)
+      }
     })
   }
 

@@ -330,6 +330,7 @@ async function inspectHistory(
     [table.versionColumn, VERSION_TYPE] as const,
     [DELETED_COLUMN, 'TINYINT NOT NULL DEFAULT 0'] as const,
   ]
+  inspectHistoryIndexes(table, info, report)
   for (const [column, definition] of wanted) {
     if (info.columns.has(column.toLowerCase())) continue
     const problem = `it has no column ${JSON.stringify(column)}`
@@ -339,6 +340,28 @@ async function inspectHistory(
     }
     const statement = addColumn(table.historyName, column, definition)
     report(problem, `add it (spillway ddl --apply): ${statement}`, statement)
+  }
+}
+
+/** Every version is a row of its own, so that only key and version together may be UNIQUE. */
+function inspectHistoryIndexes(table: MappedTable, info: TableInfo, report: Report): void {
+  const key = table.columns.slice(0, table.keyCount).map((column) => column.column.toLowerCase())
+  const whole = new Set([...key, table.versionColumn.toLowerCase()])
+  const unique = Map.groupBy(
+    info.indexes.filter((part) => part.unique),
+    (part) => part.index,
+  )
+  for (const [name, parts] of unique) {
+    const named = new Set(parts.map((part) => part.column.toLowerCase()))
+    if ([...whole].every((column) => named.has(column)) && parts.every((part) => !part.prefix)) continue
+    report(
+      name === 'PRIMARY'
+        ? `its primary key (${[...named].join(', ')}) is not key and version, so that it would keep one version only`
+        : `it has the UNIQUE index ${JSON.stringify(name)}, so that it would lack versions`,
+      name === 'PRIMARY'
+        ? `make (${[...whole].join(', ')}) its primary key`
+        : `drop it (ALTER TABLE ${quoted(table.historyName)} DROP INDEX ${quoted(name)})`,
+    )
   }
 }
 

@@ -26,6 +26,8 @@ export interface RowTable {
   readonly shape: RowShape
   /** Quoted name and columns of the history; undefined without one. */
   readonly history: { readonly name: string; readonly columns: readonly string[] } | undefined
+  /** By quoted name, what the server says of the user's tables as they were learned; of our own nothing. */
+  readonly definitions: ReadonlyMap<string, string>
   /** UPDATE or INSERT, one by one: a UNIQUE index besides the key must not let a row overwrite another one's. */
   readonly rowByRow: boolean
   /** Columns after the version that a read selects, quoted. */
@@ -53,6 +55,7 @@ const SHARED_SHAPE: RowShape = {
   rest: ['`spillway_check`', '`value`'],
   version: '`spillway_version`',
 }
+const NO_DEFINITIONS: RowTable['definitions'] = new Map()
 const SHARED_HISTORY = {
   name: 'spillway_records_history',
   columns: [
@@ -70,6 +73,7 @@ export class SharedRows implements RowTable {
   readonly collection: string
   readonly shape = SHARED_SHAPE
   readonly history: RowTable['history']
+  readonly definitions = NO_DEFINITIONS
   readonly rowByRow = false
   readonly selected = ['`record_key`', '`value`']
   readonly checkColumn = '`spillway_check`'
@@ -137,6 +141,7 @@ export class MappedRows implements RowTable {
   readonly collection: string
   readonly shape: RowShape
   readonly history: RowTable['history']
+  readonly definitions: RowTable['definitions']
   readonly rowByRow: boolean
   readonly selected: readonly string[]
   readonly checkColumn: string
@@ -144,8 +149,14 @@ export class MappedRows implements RowTable {
   /** In the order of the table's columns. */
   readonly #places: readonly ColumnPlace[]
 
-  constructor({ collection, history }: TableSpec, table: MappedTable, places: readonly ColumnPlace[]) {
+  constructor(
+    { collection, history }: TableSpec,
+    table: MappedTable,
+    places: readonly ColumnPlace[],
+    definitions: RowTable['definitions'],
+  ) {
     this.collection = collection
+    this.definitions = definitions
     this.#table = table
     this.#places = places
     this.rowByRow = table.landing === 'row-by-row'

@@ -253,6 +253,118 @@ describe('a schema that changes while it runs', () => {
   })
 })
 
+describe('a mapped table that its owner changes while it runs', () => {
+  const accounts = compileTable('accounts', {
+    history: true,
+    table: {
+      name: 'account',
+      key: '{id}',
+      columns: { mail: 'mail', score: 'score', price: { column: 'price', as: 'decimal' } },
+    },
+  })
+  const ACCOUNT = `CREATE TABLE account (id VARCHAR(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY,
+    mail VARCHAR(20), score DOUBLE, price DECIMAL(10,2), spillway_version BIGINT NOT NULL DEFAULT 1)`
+  const account = (key: string, value: object): Sent => row('accounts', key, value)
+
+  beforeEach(async () => {
+    await opened.other(ACCOUNT)
+    landings = await Landings.begin(used, [accounts])
+    const rows = [account('a', { mail: 'ann@x', score: 1.5 }), account('b', { mail: 'bob@x', score: 2.5 })]
+    expect((await landings.land(rows)).kind).toBe('landed')
+  })
+
+  async function mails(): Promise<unknown[]> {
+    return (await opened.other('SELECT id, mail FROM account ORDER BY id')).map((one) => Object.values(one))
+  }
+
+  test('a second UNIQUE index: no row of another key is overwritten, and landing says what to drop', async () => {
+    await opened.other('ALTER TABLE account ADD UNIQUE KEY by_mail (mail)')
+    const taken = [account('c', { mail: 'ann@x' }), row('forms', 'f', 1)]
+    await checkFails(taken, /UNIQUE index "by_mail".*DROP INDEX `by_mail`.*landing waits/)
+    await checkFails([account('d', { mail: 'dan@x' })], /by_mail/)
+    expect(await mails()).toEqual([
+      ['a', 'ann@x'],
+      ['b', 'bob@x'],
+    ])
+    expect(await landings.read('accounts', 'a')).toEqual({ mail: 'ann@x', score: 1.5 })
+    await opened.other('ALTER TABLE account DROP INDEX by_mail')
+    expect((await landings.land(taken)).kind).toBe('landed')
+    expect(await mails()).toHaveLength(3)
+    expect((await used.parked.list({ limit: 9 })).items).toEqual([])
+  })
+
+  test('a key that became case-insensitive: two records do not become one row', async () => {
+    await opened.other('ALTER TABLE account MODIFY id VARCHAR(99) COLLATE utf8mb4_general_ci NOT NULL')
+    await checkFails([account('A', { mail: 'other' })], /utf8mb4_general_ci, which ignores case/)
+    await opened.other('ALTER TABLE account MODIFY id VARCHAR(99) COLLATE utf8mb4_nopad_bin NOT NULL')
+    expect((await landings.land([account('A', { mail: 'other' })])).kind).toBe('landed')
+    expect(await mails()).toContainEqual(['a', 'ann@x'])
+  })
+
+  test('a narrower type: what it would round is rejected as data, what it keeps lands', async () => {
+    await opened.other('UPDATE account SET score = 1', 'ALTER TABLE account MODIFY score INT')
+    const rejected = await landings.rejected([account('c', { score: 3.5 }), account('d', { score: 4 })])
+    expect(rejected).toEqual([['c', expect.stringMatching(/takes whole numbers only/)]])
+    expect((await landings.land([account('d', { score: 4 })])).kind).toBe('landed')
+    expect(await landings.read('accounts', 'd')).toEqual({ score: 4 })
+  })
+
+  test('a wider type: what did not fit before lands, without a restart', async () => {
+    expect(await landings.rejected([account('c', { price: '1.125' })])).toHaveLength(1)
+    await opened.other('ALTER TABLE account MODIFY price DECIMAL(10,3)')
+    expect((await landings.land([account('c', { price: '1.125' })])).kind).toBe('landed')
+    expect(await landings.read('accounts', 'c')).toEqual({ price: '1.125' })
+  })
+
+  test('a type that could not be exact: landing waits, and says which to declare', async () => {
+    await opened.other('ALTER TABLE account MODIFY score FLOAT')
+    await checkFails([account('c', { score: 0.1 })], /"score" is declared float/)
+    await opened.other('ALTER TABLE account MODIFY score DOUBLE')
+    expect((await landings.land([account('c', { score: 0.1 })])).kind).toBe('landed')
+  })
+
+  test('a history that got a UNIQUE index of its own does not lose a version', async () => {
+    await opened.other('ALTER TABLE account_history ADD UNIQUE KEY one_each (id)')
+    const rows = [account('c', { mail: 'c@x' })]
+    await expect(landings.land(rows, { history: true })).rejects.toMatchObject({
+      code: 'unavailable',
+      detail: expect.stringMatching(/account_history.*UNIQUE index "one_each".*DROP INDEX `one_each`/),
+    })
+    await opened.other('ALTER TABLE account_history DROP INDEX one_each')
+    expect((await landings.land(rows, { history: true })).kind).toBe('landed')
+  })
+
+  test('dropped and made again, the same or another: landing waits for one that fits', async () => {
+    await opened.other('DROP TABLE account')
+    await checkFails([account('c', { mail: 'c@x' })], /doesn't exist/)
+    await opened.other(ACCOUNT.replace('nopad_bin', 'general_ci').replace('DOUBLE', 'INT'))
+    await checkFails([account('c', { mail: 'c@x' })], /ignores case/)
+    await opened.other('DROP TABLE account', ACCOUNT)
+    expect((await landings.land([account('c', { mail: 'c@x' })])).kind).toBe('landed')
+    expect(await mails()).toEqual([['c', 'c@x']])
+  })
+
+  test('whoever alters it while a batch is landing waits for its end: the batch meets one definition', async () => {
+    const altering = opened.other(
+      'LOCK TABLES account WRITE',
+      'ALTER TABLE account ADD UNIQUE KEY by_mail (mail)',
+    )
+    const landing = landings.land([account('c', { mail: 'ann@x' })]).then(
+      ({ kind }) => kind,
+      (error: { code: string }) => error.code,
+    )
+    await altering.then(
+      () => opened.other('UNLOCK TABLES'),
+      () => opened.other('UNLOCK TABLES'),
+    )
+    // Either it was first, and the index could not be made; or it waits for the index to go.
+    const outcome = await landing
+    const rows = await mails()
+    expect(rows).toEqual(expect.arrayContaining([['a', 'ann@x']]))
+    expect([outcome, rows.length]).toEqual(outcome === 'landed' ? ['landed', 3] : ['unavailable', 2])
+  })
+})
+
 describe('max_allowed_packet', () => {
   afterEach(() => server.ask('SET GLOBAL max_allowed_packet = 16777216'))
 
