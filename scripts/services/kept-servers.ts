@@ -7,9 +7,10 @@
  *
  * A pid alone is never believed: what it names must have been started at the moment that was written down.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { makeFolder } from '../../src/runtime/make-folder.ts'
 import { cacheFolder } from '../repo.ts'
 import { askMariadb, startMariadb } from './mariadb-server.ts'
 import { residentBytes, startedMark } from './process-identity.ts'
@@ -98,7 +99,7 @@ export class KeptServer {
       say(`already running on port ${before.port}, pid ${before.pid}`)
       return this.status()
     }
-    mkdirSync(this.folder, { recursive: true })
+    makeFolder(this.folder)
     const release = this.#claimStart()
     try {
       const stale = readJson<Running>(this.#runningFile)

@@ -5,8 +5,9 @@
  *
  * Making a data folder takes seconds, so it is made once, as a template in the cache, and copied for each server.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../../src/runtime/make-folder.ts'
 import { freePort, isFree } from './free-port.ts'
 import { copyTemplate } from './mariadb-template.ts'
 import { ServerFailed, launch } from './server-process.ts'
@@ -101,7 +102,7 @@ export const startMariadb = async (options: MariadbOptions): Promise<MariadbServ
   const database = options.database ?? databaseDefault
   const dataFolder = join(folder, 'data')
   const logFile = join(folder, 'mariadb.log')
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const { program, home } = programOf('mariadb')
   if (!existsSync(join(dataFolder, 'mysql'))) copyTemplate(dataFolder)
   let now = options

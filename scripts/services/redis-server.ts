@@ -2,9 +2,9 @@
  * A Redis of one's own: loopback only, and durable as Spillway's promise needs it (`appendfsync always`, no
  * snapshots by time). Its folder holds everything; a second start on it continues where the first one ended.
  */
-import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { makeFolder } from '../../src/runtime/make-folder.ts'
 import { freePort, isFree } from './free-port.ts'
 import { ServerFailed, launch } from './server-process.ts'
 import type { ServerProcess } from './server-process.ts'
@@ -115,7 +115,7 @@ const probe = async (port: number, pid: number, master: number | undefined) => {
 export const startRedis = async (options: RedisOptions): Promise<RedisServer> => {
   const folder = options.folder
   const logFile = join(folder, 'redis.log')
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   let now = options
   const { program } = programOf('redis')
 

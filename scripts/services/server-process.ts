@@ -12,10 +12,11 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { makeFolder } from '../../src/runtime/make-folder.ts'
 
 const probeEveryMs = 25
 const probeMsMax = 2_000
@@ -95,7 +96,8 @@ const within = async (promise: Promise<void>, ms: number) => {
   }
 }
 
-const startGuard = (pid: number): ChildProcess => {
+/** Kills that process when this one dies, unless `done` is written to it before. */
+export const startGuard = (pid: number): ChildProcess => {
   const guard = spawn('/bin/sh', ['-c', `read -r word || kill -9 ${pid}`], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -109,7 +111,7 @@ const startGuard = (pid: number): ChildProcess => {
 
 /** Starts the server and resolves when it answers. */
 export const launch = async (spec: ServerSpec, detached = false): Promise<ServerProcess> => {
-  mkdirSync(dirname(spec.logFile), { recursive: true })
+  makeFolder(dirname(spec.logFile))
   const log = openSync(spec.logFile, 'a')
   const child = spawn(spec.program, spec.args, {
     cwd: spec.cwd,

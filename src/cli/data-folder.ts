@@ -1,8 +1,9 @@
 /**
  * The data folder of the embedded profile, before anything is opened in it.
  */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { makeFolder } from '../runtime/make-folder.ts'
 import { EXIT, VerbFailure } from './exit-code.ts'
 
 function refuse(path: string, why: string, cause: unknown): never {
@@ -13,7 +14,7 @@ function refuse(path: string, why: string, cause: unknown): never {
 export function prepareDataFolder(data: string): string {
   const path = resolve(data)
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EEXIST' || code === 'ENOTDIR')

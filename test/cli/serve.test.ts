@@ -103,6 +103,11 @@ describe('refused starts leave with 1 and say why', () => {
     }
   })
 
+  test.runIf(existsSync('/proc/self'))('a data path where no folder can be made', async () => {
+    const { code, err } = await spillway(['serve', '--port', '0', '--data', '/proc/spillway/data'])
+    expect([code, err]).toEqual([1, expect.stringContaining('cannot be made')])
+  })
+
   test('a port in use', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     try {

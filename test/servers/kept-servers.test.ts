@@ -80,6 +80,15 @@ test('a start on a taken port fails, names the port, and harms nobody', async ()
   expect(await other.ask('PING')).toBe('+PONG')
 })
 
+test.runIf(existsSync('/proc/self'))('a start in a place where no folder can be made fails at once', () => {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [command, 'start', 'redis', '--folder', '/proc/spillway'],
+    { encoding: 'utf8', timeout: 20_000 },
+  )
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/redis: (ENOENT|EACCES|EPERM)/)])
+})
+
 test('a stale pid file is seen through: stop ends nobody, and start starts', async () => {
   const stranger = await privateRedis({}, onTestFinished)
   const port = String(await freePort())

@@ -1,8 +1,9 @@
 /** The tables of a journal file: made, recognised, or refused. */
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { SpillwayError } from '../../errors.ts'
+import { makeFolder } from '../../runtime/make-folder.ts'
 import { openSqlite } from '../../runtime/sqlite.ts'
 import type { SqliteConnection } from '../../runtime/sqlite.ts'
 import { mismatch } from './journal-failures.ts'
@@ -18,10 +19,8 @@ const LOG_BYTES_KEPT = 16 * 1024 * 1024
 
 export function opened(path: string): SqliteConnection {
   try {
-    const directory = dirname(path)
-    const made = mkdirSync(directory, { recursive: true })
     // SQLite syncs the directory of its files, but not the ones above it.
-    if (made !== undefined) syncDirectory(dirname(made))
+    for (const made of makeFolder(dirname(path))) syncDirectory(dirname(made))
     return openSqlite(path)
   } catch (error) {
     throw new SpillwayError('unavailable', `The journal ${path} cannot be opened: ${String(error)}`, {
