@@ -5,8 +5,8 @@
  *   ─────────── landed ─────────── kept by the stream ─────────── acknowledged ──▶
  *                                              └──────── lost ────────┘
  *
- * A process only knows of acknowledgements that it gave or followed (every `followMs`), so that several processes
- * may each report a part. The part before what is named is in the database or in the stream.
+ * A process only knows of acknowledgements that it gave or followed (follow-pace.ts: 250 ms late at most), so that
+ * several processes may each report a part. The part before what is named is in the database or in the stream.
  */
 import type { Mark } from '../model/entry.ts'
 import { digestOf } from '../model/fold.ts'

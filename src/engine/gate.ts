@@ -32,10 +32,13 @@ export class Gate {
   #through: Position = ORIGIN
   #provenAt: number | undefined
   #epoch = 0
+  readonly #onMoved: (() => void) | undefined
 
-  constructor(clock: Clock, confirmMs: number) {
+  /** `onMoved`: an answer showed the front further than any before it. */
+  constructor(clock: Clock, confirmMs: number, onMoved?: () => void) {
     this.#clock = clock
     this.#confirmMs = confirmMs
+    this.#onMoved = onMoved
   }
 
   /** What a call has to remember when it is sent. */
@@ -67,7 +70,10 @@ export class Gate {
       this.#change(seen)
       return false
     }
-    if (through > this.#through) this.#through = through
+    if (through > this.#through) {
+      this.#through = through
+      this.#onMoved?.()
+    }
     return true
   }
 

@@ -36,6 +36,8 @@ export interface EngineSettings {
   readonly confirmMs: number
   /** Where others append too: pause between looks at the journal's end. */
   readonly followMs: number
+  /** The same where the store is front and journal in one, and nothing came for long. */
+  readonly followIdleMs: number
   /** Positions that are kept in the journal behind the highest landed one. */
   readonly trimMargin: number
   /** Positions that are kept in the front behind the landed one. */
@@ -83,6 +85,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   holdMs: 10_000,
   confirmMs: 1_000,
   followMs: 20,
+  followIdleMs: 250,
   trimMargin: 4_096,
   releaseMargin: 0,
   retryBaseMs: 20,

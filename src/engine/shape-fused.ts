@@ -7,6 +7,7 @@ import type { Position } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { FrontSeen } from '../ports/front.ts'
 import type { EngineContext } from './context.ts'
+import { FollowPace } from './follow-pace.ts'
 import type { Acknowledged } from './fused-loss.ts'
 import { lossSince } from './fused-loss.ts'
 import { OwnedStream } from './owned-stream.ts'
@@ -30,6 +31,7 @@ const RECOVER_ATTEMPTS_MAX = 8
 
 export async function openFusedShape(options: FusedShapeOptions): Promise<Shape> {
   const { context, fused, lands, hasHistory } = options
+  const pace = new FollowPace({ clock: context.clock, ...context.settings })
   const stream = new OwnedStream(context, fused, options.acceptLoss)
   let recovering: Promise<void> | undefined
   const recover = (): Promise<void> => {
@@ -53,6 +55,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
         lands,
         hasHistory,
         recover,
+        onMoved: () => pace.hurry(),
       }),
     )
   }
@@ -76,7 +79,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     clock: context.clock,
     random: context.random,
     run: async (signal) => {
-      await Promise.all(partitions.map((one) => one.catchUp()))
+      await Promise.all(partitions.map((one) => one.follow()))
       for (const one of partitions) if (one.end > one.landed.position) one.lander.wake()
       if (context.clock.monotonic() - lookedAt >= context.settings.idleLookMs) {
         lookedAt = context.clock.monotonic()
@@ -88,7 +91,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
       }
       // A store that changed while nobody read or wrote is recovered all the same, or landing would wait for ever.
       if (partitions.some((one) => !one.gate.open)) await recover()
-      await context.clock.sleep(context.settings.followMs, signal)
+      await pace.pause(signal)
     },
   })
   return {
