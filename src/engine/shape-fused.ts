@@ -108,8 +108,9 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     // that would have to land.
     probe: async () => {
       const [one] = partitions as [FusedPartitionRuntime]
-      const { kind } = await fused.write(one.partition, one.identity, one.generation, [])
-      if (kind === 'fenced') await recover()
+      const { partition, identity, generation } = one
+      const [result] = await fused.write([{ partition, identity, generation, entries: [] }])
+      if (result?.kind === 'fenced') await recover()
     },
     start: () => {
       follow.start()
@@ -188,8 +189,8 @@ async function takes(
       const { identity, mark } = await fused.front.state(partition)
       if (mark === undefined || generationOf(mark.position) !== generation) return undefined
       if (isUsed(context, mark.position)) return undefined
-      const result = await fused.write(partition, identity, generation, [])
-      return result.kind === 'written' ? result.seen : undefined
+      const [result] = await fused.write([{ partition, identity, generation, entries: [] }])
+      return result?.kind === 'written' ? result.seen : undefined
     }),
   )
   const seen = results.filter((one) => one !== undefined)

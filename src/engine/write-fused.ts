@@ -11,7 +11,8 @@ import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'
 import { Coalescer } from '../kit/coalescer.ts'
 import type { ControlEntry, EntryId, PlacedEntry, WriteEntry } from '../model/entry.ts'
-import type { FusedFront, FusedVerdict } from '../ports/fused.ts'
+import type { Position } from '../model/position.ts'
+import type { FusedBatch, FusedFront, FusedVerdict, FusedWriteResult } from '../ports/fused.ts'
 import { AppendUnknown } from './append-lane.ts'
 import { handleOf } from './entry-handle.ts'
 import type { EntryHandle } from './entry-handle.ts'
@@ -36,6 +37,35 @@ interface Sent {
 }
 
 type Answer = FusedVerdict | typeof FENCED
+
+/** What one call has for one partition, and where in the call each of its entries stands. */
+class Group {
+  readonly one: FusedPartitionRuntime
+  readonly places: number[] = []
+  readonly entries: WriteEntry[] = []
+  readonly #through: Position
+
+  constructor(one: FusedPartitionRuntime) {
+    this.one = one
+    this.#through = one.gate.through
+  }
+
+  /** An entry that was made in an older generation is void by generation: nothing would be gained by sending it. */
+  batch(): FusedBatch {
+    const { partition, identity, generation } = this.one
+    return { partition, identity, generation, entries: this.entries }
+  }
+
+  answer(result: FusedWriteResult, answers: Answer[]): void {
+    const { one, places } = this
+    const written = result.kind === 'written'
+    for (let index = 0; index < places.length; index += 1)
+      answers[places[index] as number] = written ? (result.verdicts[index] as FusedVerdict) : FENCED
+    if (!written) return
+    one.saw(result.seen, this.#through)
+    one.lander.wake()
+  }
+}
 
 export interface FusedWriterOptions {
   readonly context: EngineContext
@@ -134,43 +164,34 @@ export class FusedWriter implements WritePath {
     for (const lane of this.#lanes) lane.close()
   }
 
-  /** All in one synchronous step, so that a store which shares calls makes one of it; each partition has its own end. */
+  /** One call of the store, a batch for each partition that has something in it. */
   async #call(sent: readonly Sent[]): Promise<(Answer | Error)[]> {
-    const answers: (Answer | Error)[] = []
-    const byPartition = new Map<number, { readonly places: number[]; readonly entries: WriteEntry[] }>()
-    for (const [place, { partition, entry }] of sent.entries()) {
-      let group = byPartition.get(partition)
-      if (group === undefined) byPartition.set(partition, (group = { places: [], entries: [] }))
+    const { fused, context } = this.#options
+    const groups: Group[] = []
+    for (let place = 0; place < sent.length; place += 1) {
+      const { partition, entry } = sent[place] as Sent
+      let group = groups.find((each) => each.one.partition === partition)
+      if (group === undefined) groups.push((group = new Group(this.#partition(partition))))
       group.places.push(place)
       group.entries.push(entry)
     }
-    await Promise.all(
-      Array.from(byPartition, async ([partition, { places, entries }]) => {
-        const given = await this.#write(partition, entries)
-        for (const [index, place] of places.entries()) answers[place] = given[index] as Answer | Error
-      }),
-    )
-    return answers
-  }
-
-  async #write(partition: number, entries: readonly WriteEntry[]): Promise<readonly (Answer | Error)[]> {
-    const { fused, context } = this.#options
-    const one = this.#partition(partition)
-    // An entry that was made in an older generation is void by generation: nothing would be gained by sending it.
-    const through = one.gate.through
     try {
-      const call = fused.write(partition, one.identity, one.generation, entries)
-      const result = await withDeadline(context.clock, context.settings.callMs, call)
-      if (result.kind === 'fenced') return entries.map(() => FENCED)
-      one.saw(result.seen, through)
-      one.lander.wake()
-      return result.verdicts
+      const calling = fused.write(groups.map((group) => group.batch()))
+      const results = await withDeadline(context.clock, context.settings.callMs, calling)
+      const answers: Answer[] = []
+      for (let index = 0; index < groups.length; index += 1)
+        groups[index]?.answer(results[index] as FusedWriteResult, answers)
+      return answers
     } catch (error) {
-      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable'))
-        return entries.map(() => error)
-      context.report({ name: 'append-unknown', partition, detail: `${entries.length} entries`, error })
-      const unknown = new AppendUnknown('The write brought no answer', { cause: error })
-      return entries.map(() => unknown)
+      if (isSpillwayError(error, 'overloaded') || isSpillwayError(error, 'unavailable')) throw error
+      for (const { one, entries } of groups)
+        context.report({
+          name: 'append-unknown',
+          partition: one.partition,
+          detail: `${entries.length} entries`,
+          error,
+        })
+      throw new AppendUnknown('The write brought no answer', { cause: error })
     }
   }
 

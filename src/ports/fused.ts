@@ -40,23 +40,27 @@ export type FusedWriteResult =
   /** Identity or generation is not what the caller speaks for: nothing was done. */
   | { readonly kind: 'fenced'; readonly seen: FrontSeen }
 
+/** Entries of one partition, and what their writer speaks for. */
+export interface FusedBatch {
+  readonly partition: number
+  readonly identity: string
+  readonly generation: number
+  readonly entries: readonly WriteEntry[]
+}
+
 export interface FusedFront {
   readonly partitions: number
-  /** Whether `write` calls that are made in one synchronous step, for whatever partitions, share one call of the store. */
+  /** Whether one `write` takes batches of several partitions; without it, of one. */
   readonly sharesCalls: boolean
   readonly front: FrontReads
   /** Offsets are packed positions of the last write of an entry. */
   readonly journal: JournalReader
   /**
-   * Judges and writes entries in order, each with its own verdict, if identity and generation match. Rejects
-   * with `overloaded`/`unavailable` only when nothing happened for certain; any other failure is unknown.
+   * Judges and writes the entries of each batch in order, each with its own verdict, if identity and generation
+   * match; one batch a partition, and a result for each in the same order. Rejects with `overloaded`/`unavailable`
+   * only when nothing happened for certain; any other failure is unknown, and may have happened for some of them.
    */
-  write(
-    partition: number,
-    identity: string,
-    generation: number,
-    entries: readonly WriteEntry[],
-  ): Promise<FusedWriteResult>
+  write(batches: readonly FusedBatch[]): Promise<readonly FusedWriteResult[]>
   /** Appends a control entry (void, seal, marker); same failures as `write`. */
   control(
     partition: number,

@@ -19,7 +19,7 @@ import {
 import { ABSENT } from '../model/position.ts'
 import type { FoldSnapshot, FrontReads, FrontSeen } from '../ports/front.ts'
 import { fusedJournalName, fusedOpening } from '../ports/fused.ts'
-import type { FusedFront, FusedVerdict, FusedWriteResult } from '../ports/fused.ts'
+import type { FusedBatch, FusedFront, FusedVerdict, FusedWriteResult } from '../ports/fused.ts'
 import type { JournalReader } from '../ports/journal.ts'
 import { bytesOf } from './fake-journal.ts'
 import { FrontPartition } from './front-partition.ts'
@@ -227,12 +227,7 @@ export class FakeFused {
     return { kind: 'applied', first: placed.first, last: placed.last }
   }
 
-  #write(
-    partition: number,
-    identity: string,
-    generation: number,
-    entries: readonly WriteEntry[],
-  ): FusedWriteResult {
+  #write({ partition, identity, generation, entries }: FusedBatch): FusedWriteResult {
     if (this.#fenced(partition, identity, generation)) return { kind: 'fenced', seen: this.#seen(partition) }
     if (this.full)
       throw new SpillwayError('overloaded', 'The simulated stream is full: nothing was appended.')
@@ -323,8 +318,7 @@ export class FakeFused {
       sharesCalls: this.sharesCalls,
       front,
       journal: this.#reader(link),
-      write: (partition, identity, generation, entries) =>
-        link.call('write', 'append', () => this.#write(partition, identity, generation, entries)),
+      write: (batches) => link.call('write', 'append', () => batches.map((batch) => this.#write(batch))),
       control: (partition, identity, generation, entry) =>
         link.call('control', entry.kind === 'void' ? 'settle' : 'append', () => {
           if (this.#fenced(partition, identity, generation))

@@ -24,7 +24,7 @@ import { HELD_ABSENT } from '../../src/ports/front.ts'
 import { fusedJournalName, fusedOpening } from '../../src/ports/fused.ts'
 import type { FusedFront, FusedVerdict } from '../../src/ports/fused.ts'
 import { AGE_MAX } from './front-under-test.ts'
-import { ALL, NOTHING, Speaker, newId } from './fused-under-test.ts'
+import { ALL, newId, NOTHING, Speaker, writeBatch } from './fused-under-test.ts'
 import type { FusedUnderTest } from './fused-under-test.ts'
 import { plain } from './journal-suite.ts'
 import { ref, shown, write } from './line.ts'
@@ -343,11 +343,11 @@ export class FusedComparison {
     const { identity, generation } = this.#one
     const entry = this.#one.put('a', '"old"')
     const before = await this.#one.state()
-    expect(await this.#fused.write(0, identity, generation - 1, [entry])).toEqual({
+    expect(await writeBatch(this.#fused, 0, identity, generation - 1, [entry])).toEqual({
       kind: 'fenced',
       seen: before,
     })
-    expect((await this.#fused.write(0, 'another', generation, [entry])).kind).toBe('fenced')
+    expect((await writeBatch(this.#fused, 0, 'another', generation, [entry])).kind).toBe('fenced')
     expect(before.mark).toEqual(this.#now.mark)
   }
 

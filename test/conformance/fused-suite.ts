@@ -16,7 +16,7 @@ import { fusedJournalName, fusedOpening } from '../../src/ports/fused.ts'
 import type { FusedFront } from '../../src/ports/fused.ts'
 import { AGE_MAX } from './front-under-test.ts'
 import { FusedComparison, fusedStep } from './fused-comparison.ts'
-import { ALL, NOTHING, Speaker, newId } from './fused-under-test.ts'
+import { ALL, newId, NOTHING, Speaker, writeBatch } from './fused-under-test.ts'
 import type { FusedMaker, FusedUnderTest } from './fused-under-test.ts'
 import { plain } from './journal-suite.ts'
 import { ref, shown, valueOf, write } from './line.ts'
@@ -74,8 +74,8 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
         expect(seen).toMatchObject({ mark: undefined, floor: ORIGIN, refusedFrom: ORIGIN })
         expect(seen.identity).not.toBe('')
         one.speakFor(seen, 1)
-        expect((await fused.write(0, seen.identity, 1, [one.put('a', '1')])).kind).toBe('fenced')
-        expect((await fused.write(0, seen.identity, 0, [])).kind).toBe('fenced')
+        expect((await writeBatch(fused, 0, seen.identity, 1, [one.put('a', '1')])).kind).toBe('fenced')
+        expect((await writeBatch(fused, 0, seen.identity, 0, [])).kind).toBe('fenced')
         expect((await fused.control(0, seen.identity, 1, { kind: 'marker', id: 'm' })).kind).toBe('fenced')
         expect(await fill(ORIGIN, 'a', HELD_ABSENT)).toBeUndefined()
         expect((await fused.front.hold(0, [ref('a')], 1_000)).held).toEqual([undefined])
@@ -166,11 +166,11 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
           ['', 0],
         ] as const) {
           const entry = one.put('a', '2')
-          expect(await fused.write(0, identity, generation, [entry])).toEqual({
+          expect(await writeBatch(fused, 0, identity, generation, [entry])).toEqual({
             kind: 'fenced',
             seen: before,
           })
-          expect(await fused.write(0, identity, generation, [])).toMatchObject({ kind: 'fenced' })
+          expect(await writeBatch(fused, 0, identity, generation, [])).toMatchObject({ kind: 'fenced' })
           const seal = { kind: 'seal', id: newId(), collection: 'forms' } as const
           expect(await fused.control(0, identity, generation, seal)).toEqual({ kind: 'fenced', seen: before })
         }
@@ -182,7 +182,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
 
       test('an empty write is a pure comparison', async () => {
         const seen = await one.raise(1)
-        const result = await fused.write(0, one.identity, 1, [])
+        const result = await writeBatch(fused, 0, one.identity, 1, [])
         expect(result).toEqual({ kind: 'written', seen, verdicts: [] })
         expect(await written()).toEqual([])
       })
@@ -204,7 +204,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
         expect(await fused.fence(0, 3)).toBe(3)
         const entry = one.put('a', '2')
         for (const generation of [1, 2, 3])
-          expect((await fused.write(0, one.identity, generation, [entry])).kind).toBe('fenced')
+          expect((await writeBatch(fused, 0, one.identity, generation, [entry])).kind).toBe('fenced')
         const marker = { kind: 'marker', id: newId() } as const
         expect((await fused.control(0, one.identity, 1, marker)).kind).toBe('fenced')
         expect(await fused.front.state(0)).toEqual(before)
@@ -365,7 +365,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
         expect(seen.identity).not.toBe(before.identity)
         expect(seen.mark).toEqual(before.mark)
         for (const identity of [before.identity, seen.identity])
-          expect((await fused.write(0, identity, 1, [one.put('a', '2')])).kind).toBe('fenced')
+          expect((await writeBatch(fused, 0, identity, 1, [one.put('a', '2')])).kind).toBe('fenced')
         expect(await fused.front.invalidate(0, before.identity, ref('a'), position(1, 1))).toBe(false)
         expect(await show('a')).toBe(`${position(1, 1)} 1`)
         await one.raise(2, true)
@@ -418,7 +418,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
 
       test('the answer says where the store stands after the call', async () => {
         const entry = one.entry([write('a', '1'), write('b', '1'), write('c', '1')])
-        const result = await fused.write(0, one.identity, 1, [one.put('x', '1'), entry])
+        const result = await writeBatch(fused, 0, one.identity, 1, [one.put('x', '1'), entry])
         expect(result.seen).toEqual({
           identity: one.identity,
           mark: {
@@ -629,7 +629,7 @@ export function fusedSuite(name: string, maker: FusedMaker): void {
       test('a process that another one has overtaken in a raise is fenced', async () => {
         const two = await new Speaker(await tested.connect()).join(1)
         await two.raise(2, true)
-        expect((await fused.write(0, one.identity, 1, [one.put('a', '1')])).kind).toBe('fenced')
+        expect((await writeBatch(fused, 0, one.identity, 1, [one.put('a', '1')])).kind).toBe('fenced')
         expect(await two.send(two.put('a', '2'))).toMatchObject([{ kind: 'applied' }])
         await one.join(2)
         expect(await one.send(one.put('a', '3', { ifVersion: position(2, 1) }))).toMatchObject([

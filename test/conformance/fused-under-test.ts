@@ -6,7 +6,7 @@ import { ORIGIN } from '../../src/model/position.ts'
 import type { Position } from '../../src/model/position.ts'
 import type { FoldSnapshot, FrontSeen } from '../../src/ports/front.ts'
 import { fusedJournalName } from '../../src/ports/fused.ts'
-import type { FusedFront, FusedVerdict } from '../../src/ports/fused.ts'
+import type { FusedFront, FusedVerdict, FusedWriteResult } from '../../src/ports/fused.ts'
 import { write } from './line.ts'
 import type { WriteOptions } from './line.ts'
 
@@ -39,6 +39,18 @@ export const NOTHING: FoldSnapshot = {
   seals: [],
   refused: [],
   refusedFrom: ORIGIN,
+}
+
+/** A call with a batch of one partition. */
+export async function writeBatch(
+  fused: FusedFront,
+  partition: number,
+  identity: string,
+  generation: number,
+  entries: readonly WriteEntry[],
+): Promise<FusedWriteResult> {
+  const [result] = await fused.write([{ partition, identity, generation, entries }])
+  return result as FusedWriteResult
 }
 
 let ids = 0
@@ -94,7 +106,7 @@ export class Speaker {
   }
 
   async send(...entries: readonly WriteEntry[]): Promise<readonly FusedVerdict[]> {
-    const result = await this.fused.write(this.partition, this.identity, this.generation, entries)
+    const result = await writeBatch(this.fused, this.partition, this.identity, this.generation, entries)
     expect(result.kind).toBe('written')
     if (result.kind === 'fenced') return []
     expect(result.verdicts).toHaveLength(entries.length)

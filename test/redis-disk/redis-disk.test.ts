@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startRedis } from '../servers/private-servers.ts'
 import type { RedisServer } from '../servers/private-servers.ts'
 import { position } from '../../src/model/position.ts'
+import { writeBatch } from '../conformance/fused-under-test.ts'
 import { write } from '../conformance/line.ts'
 import { Load } from '../drivers/redis/load.ts'
 import { oneWriter, outcome, valueOfBytes } from '../drivers/redis/one-writer.ts'
@@ -31,7 +32,7 @@ test('a full disk under fsync every second (MISCONF) makes writes unavailable, a
   const one = await oneWriter({ url: redis.url })
   const put = (n: number): Promise<string> => {
     const entry = one.entry([{ ...write(`k${n}`, ''), value: valueOfBytes(50_000) }])
-    return outcome(one.fused.write(0, one.identity, 1, [entry]))
+    return outcome(writeBatch(one.fused, 0, one.identity, 1, [entry]))
   }
   let written = 0
   while ((await put(written)) === 'answered' && written < 500) {

@@ -26,7 +26,7 @@ import type { Position } from '../../model/position.ts'
 import { plus } from '../../model/position.ts'
 import type { FoldSnapshot, FrontSeen } from '../../ports/front.ts'
 import { fusedOpening } from '../../ports/fused.ts'
-import type { FusedFront, FusedVerdict, FusedWriteResult } from '../../ports/fused.ts'
+import type { FusedBatch, FusedFront, FusedVerdict, FusedWriteResult } from '../../ports/fused.ts'
 import { foldArguments } from './fold-arguments.ts'
 import { RedisFrontReads } from './front-reads.ts'
 import type { FrontReadsOptions } from './front-reads.ts'
@@ -78,16 +78,14 @@ export class RedisFused implements FusedFront {
     this.#ageMax = ageMax
   }
 
-  async write(
-    partition: number,
-    identity: string,
-    generation: number,
-    entries: readonly WriteEntry[],
-  ): Promise<FusedWriteResult> {
-    const written = await this.#writes.write({ partition, identity, generation, entries })
-    if (written.kind === 'fenced') return written
-    const { seen, before, verdicts, missing } = written
-    return { kind: 'written', seen, verdicts: verdictsOf(entries, before, verdicts, missing) }
+  async write(batches: readonly FusedBatch[]): Promise<readonly FusedWriteResult[]> {
+    const written = await this.#writes.write(batches)
+    return written.map((one, index) => {
+      if (one.kind === 'fenced') return one
+      const { seen, before, verdicts, missing } = one
+      const { entries } = batches[index] as FusedBatch
+      return { kind: 'written', seen, verdicts: verdictsOf(entries, before, verdicts, missing) }
+    })
   }
 
   async control(

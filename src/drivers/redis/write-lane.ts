@@ -1,24 +1,16 @@
 /**
- * Writes, coalesced: the batches of several partitions go in one script call where one server has them all; a cluster
- * is asked partition by partition. What a call costs whoever is in it (the identity, the socket, the fsync) is then
- * paid once for all partitions. Each batch has its own outcome; only a call that brought no answer is unknown to all.
+ * Batches of entries as one call of write.lua, in the order in which they are given. What a call costs whoever is in
+ * it (the identity, the socket, the fsync) is paid once for all its partitions; of a cluster each is asked by itself.
  */
-import { SpillwayError } from '../../errors.ts'
-import { Coalescer } from '../../kit/coalescer.ts'
+import { SpillwayError, invariant } from '../../errors.ts'
 import type { WriteEntry } from '../../model/entry.ts'
 import type { Position, Version } from '../../model/position.ts'
 import { ORIGIN, plus } from '../../model/position.ts'
 import type { FrontSeen } from '../../ports/front.ts'
+import type { FusedBatch } from '../../ports/fused.ts'
 import type { CommandBytes } from './command-bytes.ts'
 import { bareEntries, nameOf } from './layout.ts'
 import type { RedisStore, Reply } from './store.ts'
-
-export interface WriteBatch {
-  readonly partition: number
-  readonly identity: string
-  readonly generation: number
-  readonly entries: readonly WriteEntry[]
-}
 
 export type WrittenBatch =
   | { readonly kind: 'fenced'; readonly seen: FrontSeen }
@@ -31,14 +23,8 @@ export type WrittenBatch =
       readonly missing: string
     }
 
-/** Batches of one call; the engine has one of a partition out at a time. */
-const BATCHES_MAX = 256
-const CALL_BYTES_MAX = 8 * 2 ** 20
-const WAITING_MAX = 4_096
 /** Writes of one frame, as arguments of one XADD and one MSET in Lua, whose stack holds 8,000. */
 const FRAME_WRITES_MAX = 3_000
-/** What a write takes on the wire beside its value: keys, positions, lengths. */
-const WRITE_BYTES = 200
 /** Identity, generation, position, two counts, the entries and whether it is plain; of a plain one four more. */
 const ARGUMENTS_OF_BATCH = 7
 const ARGUMENTS_OF_PLAIN = 4
@@ -52,7 +38,6 @@ const UTF8_MAX = 3
 export class WriteLane {
   readonly #store: RedisStore
   readonly #ageMax: number
-  readonly #lanes: readonly Coalescer<WriteBatch, WrittenBatch>[]
   /** Writes of each partition that are out. */
   readonly #out: Float64Array
 
@@ -60,36 +45,12 @@ export class WriteLane {
     this.#store = store
     this.#ageMax = ageMax
     this.#out = new Float64Array(store.partitions)
-    this.#lanes = Array.from(
-      { length: store.cluster ? store.partitions : 1 },
-      () =>
-        new Coalescer<WriteBatch, WrittenBatch>({
-          name: 'writes of Redis',
-          call: (batches) => this.#call(batches),
-          itemsMax: BATCHES_MAX,
-          weigh: ({ entries }) => bytesOf(entries),
-          weightMax: CALL_BYTES_MAX,
-          waitingMax: WAITING_MAX,
-          callsMax: 2,
-        }),
-    )
   }
 
-  write(batch: WriteBatch): Promise<WrittenBatch> {
-    for (const { writes } of batch.entries)
-      if (writes.length > FRAME_WRITES_MAX)
-        return Promise.reject(
-          new SpillwayError(
-            'unavailable',
-            `A frame of ${writes.length} writes is above ${FRAME_WRITES_MAX}, the most that Redis takes at once.`,
-          ),
-        )
-    const lane = this.#lanes[this.#store.cluster ? batch.partition : 0] as Coalescer<WriteBatch, WrittenBatch>
-    return lane.add(batch)
-  }
-
-  async #call(batches: readonly WriteBatch[]): Promise<(WrittenBatch | Error)[]> {
+  async write(batches: readonly FusedBatch[]): Promise<WrittenBatch[]> {
     const store = this.#store
+    invariant(!store.cluster || batches.length === 1, 'A cluster was given several partitions in one call')
+    for (const { entries } of batches) mustFit(entries)
     let args = 2
     for (const { entries } of batches) {
       args += ARGUMENTS_OF_BATCH + valuesOf(entries)
@@ -109,7 +70,7 @@ export class WriteLane {
         case 'fenced':
           return { kind: 'fenced', seen }
         case 'replicas':
-          return store.lacksReplicas(live)
+          throw store.lacksReplicas(live)
         default:
           return {
             kind: 'written',
@@ -122,14 +83,14 @@ export class WriteLane {
     })
   }
 
-  #count(batches: readonly WriteBatch[], times: 1 | -1): void {
+  #count(batches: readonly FusedBatch[], times: 1 | -1): void {
     const out = this.#out
     for (const { partition, entries } of batches)
       out[partition] = (out[partition] ?? 0) + times * writesOf(entries)
   }
 
   /** Values get the versions that they will have if nobody else wrote since the last answer, and nothing is refused. */
-  #write(out: CommandBytes, { partition, identity, generation, entries }: WriteBatch): void {
+  #write(out: CommandBytes, { partition, identity, generation, entries }: FusedBatch): void {
     const last = this.#store.lastSeen(partition)
     const expected = plus(last?.seen.mark?.position ?? ORIGIN, this.#out[partition] ?? 0)
     out.text(identity).text(generation).text(expected).text(entries.length)
@@ -218,11 +179,13 @@ function valuesOf(entries: readonly WriteEntry[]): number {
   return values
 }
 
-function bytesOf(entries: readonly WriteEntry[]): number {
-  let bytes = WRITE_BYTES
+function mustFit(entries: readonly WriteEntry[]): void {
   for (const { writes } of entries)
-    for (const { key, value } of writes) bytes += WRITE_BYTES + key.length + (value?.bytes.byteLength ?? 0)
-  return bytes
+    if (writes.length > FRAME_WRITES_MAX)
+      throw new SpillwayError(
+        'unavailable',
+        `A frame of ${writes.length} writes is above ${FRAME_WRITES_MAX}, the most that Redis takes at once.`,
+      )
 }
 
 function anyWritten([, , ...groups]: Reply): boolean {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ABSENT, position } from '../../../src/model/position.ts'
 import { HELD_ABSENT } from '../../../src/ports/front.ts'
-import { Speaker } from '../../conformance/fused-under-test.ts'
+import { Speaker, writeBatch } from '../../conformance/fused-under-test.ts'
 import { ref, shown, write } from '../../conformance/line.ts'
 import { privateRedis } from '../../servers/private-servers.ts'
 import { cuttingProxy } from './cutting-proxy.ts'
@@ -29,7 +29,7 @@ function client(url: string, options: object = {}): Redis {
 
 function put(one: Speaker, key: string, json = '1', id?: string): Promise<string> {
   const entry = one.put(key, json, id === undefined ? {} : { id })
-  return outcome(one.fused.write(one.partition, one.identity, one.generation, [entry]))
+  return outcome(writeBatch(one.fused, one.partition, one.identity, one.generation, [entry]))
 }
 
 async function ids(one: Writer): Promise<string[]> {
@@ -41,7 +41,7 @@ async function ids(one: Writer): Promise<string[]> {
 async function untilAnswered(one: Speaker): Promise<void> {
   const both = async (): Promise<string[]> => [
     await outcome(one.state()),
-    await outcome(one.fused.write(one.partition, 'nobody', 0, [])),
+    await outcome(writeBatch(one.fused, one.partition, 'nobody', 0, [])),
   ]
   await expect.poll(both, { timeout: 10_000 }).toEqual(['answered', 'answered'])
 }
@@ -127,7 +127,7 @@ describe('a broken connection', () => {
     proxy.leadNewTo(promoted.port)
     const both = async (): Promise<string[]> => [
       (await one.state().catch(() => undefined))?.identity.split('-', 1)[0] ?? 'away',
-      await outcome(one.fused.write(one.partition, 'nobody', 0, [])),
+      await outcome(writeBatch(one.fused, one.partition, 'nobody', 0, [])),
     ]
     const promotedRun = /run_id:(\w+)/.exec(await promoted.ask('INFO server'))?.[1]
     await expect.poll(both, { timeout: 10_000 }).toEqual([promotedRun, 'answered'])
@@ -341,7 +341,7 @@ describe('with one replica to wait for', () => {
     const seen = await promoted.state()
     expect(seen.mark?.position).toBe(position(1, 50))
     expect(seen.identity).not.toBe(one.identity)
-    expect((await promoted.fused.write(0, one.identity, 1, [])).kind).toBe('fenced')
+    expect((await writeBatch(promoted.fused, 0, one.identity, 1, [])).kind).toBe('fenced')
     await promoted.raise(2, true)
     expect(
       await promoted.send(promoted.entry([write('k49', '2', { ifVersion: position(1, 50) })])),

@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/kit/clock.ts'
 import { position } from '../../../src/model/position.ts'
 import { frontSuite } from '../../conformance/front-suite.ts'
 import { fusedSuite } from '../../conformance/fused-suite.ts'
-import { Speaker } from '../../conformance/fused-under-test.ts'
+import { Speaker, writeBatch } from '../../conformance/fused-under-test.ts'
 import { ref, shown } from '../../conformance/line.ts'
 import { privateRedisCluster } from '../../servers/private-servers.ts'
 import type { RedisServer } from '../../servers/private-servers.ts'
@@ -110,7 +110,7 @@ test('a replica that takes over is another store for its partitions, and the oth
     await expect.poll(() => outcome(one.state()), { timeout: 20_000 }).toBe('answered')
     const before = one.identity
     const zombie = () =>
-      fused.write(one.partition, before, 1, [one.put('a', '2')]).then(
+      writeBatch(fused, one.partition, before, 1, [one.put('a', '2')]).then(
         ({ kind }) => kind,
         () => 'no answer',
       )

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { PREEXISTING, position } from '../../../src/model/position.ts'
 import type { Position } from '../../../src/model/position.ts'
+import { writeBatch } from '../../conformance/fused-under-test.ts'
 import { ref, shown, valueOf, write } from '../../conformance/line.ts'
 import { privateRedis } from '../../servers/private-servers.ts'
 import { oneWriter, outcome, valueOfBytes } from './one-writer.ts'
@@ -27,7 +28,7 @@ function admin(url: string): ReturnType<typeof plainClient> {
 }
 
 function put(one: Writer, key: string, json = '1'): Promise<string> {
-  return outcome(one.fused.write(0, one.identity, one.generation, [one.put(key, json)]))
+  return outcome(writeBatch(one.fused, 0, one.identity, one.generation, [one.put(key, json)]))
 }
 
 /** Puts values until one is turned away; how many went in. */
@@ -35,7 +36,7 @@ async function fillUp(one: Writer, bytes: number, callsMax: number): Promise<num
   const value = valueOfBytes(bytes)
   for (let n = 0; n < callsMax; n += 1) {
     const entry = one.entry([{ ...write(`large ${n}`, ''), value }])
-    const answer = await outcome(one.fused.write(0, one.identity, one.generation, [entry]))
+    const answer = await outcome(writeBatch(one.fused, 0, one.identity, one.generation, [entry]))
     if (answer === 'answered') continue
     expect(answer).toBe('overloaded')
     return n
@@ -166,7 +167,7 @@ test('a primary that becomes a replica under a live connection (READONLY) is ano
   expect(demoted?.identity).not.toBe(before.identity)
   await admin(redis.url).replicaof('NO', 'ONE')
   // It may have been emptied by its primary; in any case nobody writes to it as if nothing had been.
-  const zombie = () => one.fused.write(0, before.identity, 1, [one.put('c', '1')])
+  const zombie = () => writeBatch(one.fused, 0, before.identity, 1, [one.put('c', '1')])
   // Whoever meets a replica looks for the primary on a new connection.
   await expect.poll(() => outcome(zombie()), { timeout: 10_000 }).toBe('answered')
   const result = await zombie()
@@ -200,7 +201,7 @@ test('while Redis loads its data nothing is believed, and afterwards the store i
   const seen = await one.state()
   expect(seen.identity).not.toBe(before.identity)
   expect(seen.mark?.position).toBe(position(1, 3_000))
-  expect((await one.fused.write(0, before.identity, 1, [one.put('c', '1')])).kind).toBe('fenced')
+  expect((await writeBatch(one.fused, 0, before.identity, 1, [one.put('c', '1')])).kind).toBe('fenced')
   await one.raise(2, true)
   expect(await put(one, 'c')).toBe('answered')
 })
