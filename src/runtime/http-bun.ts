@@ -46,6 +46,7 @@ interface BunRuntime {
     idleTimeout: number
     maxRequestBodySize: number
     development: boolean
+    reusePort: boolean
     fetch: (request: Request) => Response | Promise<Response>
     error: (error: unknown) => Response
   }): BunServer
@@ -87,6 +88,8 @@ export async function listenOnBun(options: HttpListenerOptions): Promise<HttpLis
       // The bound is kept in body(), which lets the handler say so; Bun's own would answer with a bare 413.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
+      // Without it Bun 1.4 shares a port with whoever else takes it so, another tier's server for example.
+      reusePort: false,
       fetch: exchange(options, shared),
       error: (error) => {
         options.onDefect(error)

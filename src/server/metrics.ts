@@ -1,9 +1,12 @@
 /** What /metrics says: the server's own counts, the tier's ledger and lag, and the process. */
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
-import { DURATION_BUCKETS } from './meter.ts'
 import type { Metric } from 'prom-client'
+import { DURATION_BUCKETS } from './meter.ts'
 import type { Meter } from './meter.ts'
 import type { Status, Tier } from '../index.ts'
+
+/** A timer that only measures; finer ones keep an idle process awake. */
+const EVENT_LOOP_LOOK_MS = 100
 
 type Labels = Readonly<Record<string, string | number>>
 interface Sample {
@@ -117,7 +120,7 @@ export function metricsText(tier: Tier, meter: Meter): () => Promise<string> {
     () => requestDurations(meter),
   )
   const setStatus = statusGauges(registry)
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_LOOK_MS })
   return async () => {
     setStatus(await tier.status())
     return registry.metrics()

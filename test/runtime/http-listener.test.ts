@@ -425,6 +425,12 @@ describe('the listener', () => {
     expect((error as SpillwayError).detail).toContain(`port ${port} on 127.0.0.1 is in use`)
   })
 
+  it('a port is never shared with another listener of ours', async () => {
+    const { listener } = await serve(echoTarget)
+    const error = await serve(echoTarget, { port: listener.port }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ name: 'SpillwayError', code: 'unavailable' })
+  })
+
   it('a host that is not this machine is refused', async () => {
     await expect(serve(echoTarget, { host: '192.0.2.1' })).rejects.toMatchObject({ name: 'SpillwayError' })
     await expect(serve(echoTarget, { host: 'no.such.host.invalid' })).rejects.toMatchObject({
