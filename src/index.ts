@@ -1,6 +1,7 @@
 /** The public API of Spillway. */
 export { ddl, inspect, open } from './open.ts'
 export type { DdlPlan, ServerReport } from './stores.ts'
+export type { FindingId } from './findings.ts'
 export type { Finding } from './kit/finding.ts'
 export { collection } from './options/collection.ts'
 export type { Collection, CollectionOptions } from './options/collection.ts'

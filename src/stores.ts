@@ -9,7 +9,7 @@ import { openSqliteDatabase } from './drivers/sqlite/database.ts'
 import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
 import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { systemClock } from './kit/clock.ts'
-import { bad, ok } from './kit/finding.ts'
+import { ok, wrong } from './kit/finding.ts'
 import type { Finding } from './kit/finding.ts'
 import { redactUrl } from './options/store-url.ts'
 import type { MysqlPool } from './drivers/mysql/client.ts'
@@ -188,16 +188,9 @@ export async function inspectStores(
   const { mysqlDdl } = await import('./drivers/mysql/ddl-plan.ts')
   const { statements, problems } = await mysqlDdl(profile.database.url, tables, false)
   const begun = !statements.some((statement) => statement.includes(POSITION_TABLE))
-  for (const problem of problems)
-    findings.push(bad('tables', problem, 'Mend what it names; spillway ddl prints the rest.'))
+  for (const problem of problems) findings.push(wrong('tables-unfit', problem))
   if (begun && statements.length > 0)
-    findings.push(
-      bad(
-        'tables',
-        `${statements.length} statements are missing`,
-        'spillway ddl prints them, spillway ddl --apply executes them.',
-      ),
-    )
+    findings.push(wrong('tables-missing', `${statements.length} statements are missing`))
   else
     findings.push(
       ok('tables', begun ? 'the database has what the collections need' : 'there are none here yet'),

@@ -3,6 +3,7 @@
  */
 import { exitCodeOfCode } from '../../src/cli/exit-code.ts'
 import { ERRORS } from '../../src/errors.ts'
+import { FINDINGS } from '../../src/findings.ts'
 import { CLIENT_OPTIONS } from '../../src/options/client-options.ts'
 import { defaultText, flagOf, variableOf } from '../../src/options/declare.ts'
 import { PROCESS_OPTIONS, SERVER_OPTIONS } from '../../src/options/serve-options.ts'
@@ -149,9 +150,29 @@ ${table(['request', 'what it does', 'answers', 'its own errors'], rows)}
 `
 }
 
+function doctorPage(): string {
+  const rows = Object.entries(FINDINGS).map(([id, { about, state, meaning, fix }]) => [
+    `<a id="${id}"></a>\`${id}\``,
+    about,
+    state,
+    meaning,
+    fix,
+  ])
+  return `# Findings of \`spillway doctor\`
+
+All that it can find. Each finding says what was seen here, and its fix; \`--json\` gives \`{ok, findings: [{about, state,
+found, id, fix}]}\`, where \`id\` and \`fix\` are there for what is not \`ok\`. Exit 0: nothing is bad (warnings may be
+there). 1: something is bad. 7: a server does not answer. 5: another process has the data folder. What only a journal needs
+is not asked of a Redis that is only the front.
+
+${table(['id', 'about', 'state', 'what it means', 'fix'], rows)}
+`
+}
+
 /** File name in docs/reference → text. */
 export const pages: Readonly<Record<string, () => string>> = {
   'errors.md': () => `${MADE}\n${errorsPage()}`,
   'options.md': () => `${MADE}\n${optionsPage()}`,
+  'doctor.md': () => `${MADE}\n${doctorPage()}`,
   'http.md': () => `${MADE}\n${httpPage()}`,
 }

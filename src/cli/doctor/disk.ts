@@ -4,7 +4,7 @@
 import { accessSync, constants, existsSync, statSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { bytes } from '../terminal/columns.ts'
-import { bad, ok, warning } from '../../kit/finding.ts'
+import { ok, wrong } from '../../kit/finding.ts'
 import type { Finding } from '../../kit/finding.ts'
 
 /** statfs magic numbers (linux/magic.h) of file systems that change what is promised. */
@@ -28,53 +28,30 @@ function fileSystem(folder: string): Finding[] {
   const memory = MEMORY[type]
   const space =
     free < FREE_BYTES_MIN
-      ? warning(
-          'free disk',
-          `${bytes(free)} free for ${folder}`,
-          'Make room: a full disk makes writes fail as unavailable until there is some.',
-        )
-      : ok('free disk', `${bytes(free)} free for ${folder}`)
-  if (network !== undefined) {
-    return [
-      space,
-      bad(
-        'file system',
-        `${folder} is on ${network}`,
-        'SQLite in WAL mode needs a local file system: move the data folder to one.',
-      ),
-    ]
-  }
-  if (memory !== undefined) {
-    return [
-      space,
-      warning(
-        'file system',
-        `${folder} is on ${memory}, which is memory`,
-        'Acknowledged writes do not survive a restart of the machine there: move the data folder to a disk.',
-      ),
-    ]
-  }
-  return [space, ok('file system', `${folder} is on a local file system`)]
+      ? wrong('disk-free', `${bytes(free)} free for ${folder}`)
+      : ok('disk', `${bytes(free)} free for ${folder}`)
+  if (network !== undefined) return [space, wrong('disk-network', `${folder} is on ${network}`)]
+  if (memory !== undefined) return [space, wrong('disk-memory', `${folder} is on ${memory}, which is memory`)]
+  return [space, ok('disk', `${folder} is on a local file system`)]
 }
 
 function permissions(file: string): Finding {
   const { mode, uid } = statSync(file)
+  const shown = `mode ${(mode & 0o777).toString(8)}`
   try {
     accessSync(file, constants.R_OK | constants.W_OK)
   } catch {
-    return bad(
-      'permissions',
-      `${file} cannot be read and written by this user (owner uid ${uid}, mode ${(mode & 0o777).toString(8)})`,
-      `Give it back to the user of the server: chown the folder, chmod u+rw ${file}.`,
+    return wrong(
+      'file-permissions',
+      `${file} cannot be read and written by this user (owner uid ${uid}, ${shown})`,
+      { fix: `Give it back to the user of the server: chown the folder, chmod u+rw ${file}.` },
     )
   }
   if ((mode & 0o002) !== 0)
-    return warning(
-      'permissions',
-      `${file} can be written by every user (mode ${(mode & 0o777).toString(8)})`,
-      `chmod o-w ${file}`,
-    )
-  return ok('permissions', `${file} (mode ${(mode & 0o777).toString(8)})`)
+    return wrong('file-world-writable', `${file} can be written by every user (${shown})`, {
+      fix: `chmod o-w ${file}`,
+    })
+  return ok('disk', `${file} (${shown})`)
 }
 
 /** Of each file that is there, and of the folders they are in. */

@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs'
 import { SqliteError, openSqlite } from '../../runtime/sqlite.ts'
-import { bad, ok, warning } from '../../kit/finding.ts'
+import { ok, wrong } from '../../kit/finding.ts'
 import type { SqliteConnection } from '../../runtime/sqlite.ts'
 import type { Finding } from '../../kit/finding.ts'
 
@@ -14,40 +14,31 @@ function pragma(connection: SqliteConnection, name: string): string {
 
 /** `role` is journal or database. */
 export function examineSqliteFile(role: string, file: string): Finding[] {
-  if (!existsSync(file))
-    return [warning(role, `${file} is not there yet`, 'Nothing to do: the first start makes it.')]
+  if (!existsSync(file)) return [ok(role, `${file} is not there yet: the first start makes it`)]
+  const about = { about: role }
   try {
-    const connection = openSqlite(file, { readOnly: true, busyTimeoutMs: 2_000 })
+    const connection = openSqlite(file, { readOnly: true, busyTimeoutMs: 0 })
     try {
       const mode = pragma(connection, 'journal_mode')
       const pages = pragma(connection, 'quick_check(1)')
       return [
         mode === 'wal'
           ? ok(role, `${file} is in WAL mode; Spillway opens it with synchronous=FULL`)
-          : bad(
-              role,
-              `${file} is in journal mode ${mode}`,
-              `Somebody changed it: with the server stopped, run sqlite3 ${file} 'PRAGMA journal_mode=WAL'.`,
-            ),
+          : wrong('sqlite-not-wal', `${file} is in journal mode ${mode}`, {
+              ...about,
+              fix: `Somebody changed it: with the server stopped, run sqlite3 ${file} 'PRAGMA journal_mode=WAL'.`,
+            }),
         pages === 'ok'
           ? ok(role, `${file}: every page is well-formed`)
-          : bad(
-              role,
-              `${file} is damaged: ${pages}`,
-              'Keep a copy of the folder, then restore the file from a backup.',
-            ),
+          : wrong('sqlite-damaged', `${file} is damaged: ${pages}`, about),
       ]
     } finally {
       connection.close()
     }
   } catch (error) {
+    // Another process has it: whoever opens it next says which.
+    if (error instanceof SqliteError && error.primaryCode === 'SQLITE_BUSY') return []
     const why = error instanceof SqliteError ? error.message : String(error)
-    return [
-      bad(
-        role,
-        `${file} cannot be read: ${why}`,
-        'Is it a file of Spillway? Keep a copy, then restore it from a backup or name the right folder with --data.',
-      ),
-    ]
+    return [wrong('sqlite-unreadable', `${file} cannot be read: ${why}`, about)]
   }
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { findBun, runtimeName, runtimeVersion } from '../../runtime/process.ts'
-import { isSpillwayError } from '../../errors.ts'
+import { ERRORS, isSpillwayError } from '../../errors.ts'
+import type { SpillwayError } from '../../errors.ts'
 import { STORE_OPTIONS } from '../../options/serve-options.ts'
 import { examineDisk } from '../doctor/disk.ts'
-import { bad, ok, warning } from '../../kit/finding.ts'
+import { ok, wrong } from '../../kit/finding.ts'
 import { examineSqliteFile } from '../doctor/sqlite-file.ts'
 import { EXIT } from '../exit-code.ts'
 import { existingStores, openTier } from '../open-stores.ts'
@@ -11,6 +12,7 @@ import type { TierOptions } from '../../index.ts'
 import type { Finding } from '../../kit/finding.ts'
 import type { Invocation, Verb } from '../verb.ts'
 
+const isBad = ({ state }: Finding): boolean => state === 'bad'
 const SQLITE = /^sqlite:(?:\/\/)?(.+)$/
 
 function examineRuntime(): Finding[] {
@@ -18,17 +20,19 @@ function examineRuntime(): Finding[] {
   return [
     ok('runtime', `this is ${runtimeName} ${runtimeVersion}`),
     bun === undefined && runtimeName === 'node'
-      ? warning(
-          'runtime',
-          'Bun was not found, so serve runs on Node',
-          'Install Bun for about twice the requests a second; nothing else depends on it.',
-        )
+      ? wrong('bun-missing', 'Bun was not found, so serve runs on Node')
       : ok('runtime', `serve runs on Bun${bun === undefined ? '' : ` (${bun})`}`),
   ]
 }
 
-/** Opens the stores as a server would, without landing: identity, positions and tables are compared by that. */
-async function examineTogether(invocation: Invocation, options: TierOptions): Promise<Finding[]> {
+/**
+ * Opens the stores as a server would, without landing: identity, positions and tables are compared by that. An error
+ * where they cannot be used now.
+ */
+async function examineTogether(
+  invocation: Invocation,
+  options: TierOptions,
+): Promise<Finding[] | SpillwayError> {
   try {
     await using tier = await openTier(invocation, { ...options, role: 'api' })
     const status = await tier.status()
@@ -42,32 +46,13 @@ async function examineTogether(invocation: Invocation, options: TierOptions): Pr
           ),
     ]
     if (status.totals.parked > 0)
-      findings.push(
-        warning(
-          'ledger',
-          `${status.totals.parked} writes are parked`,
-          'See spillway parked ls on the running server, then retry or resolve them.',
-        ),
-      )
+      findings.push(wrong('writes-parked', `${status.totals.parked} writes are parked`))
     return findings
   } catch (error) {
-    if (isSpillwayError(error, 'journal-mismatch')) {
-      return [
-        bad(
-          'stores',
-          error.detail,
-          'Bring back the journal that belongs to this database, or the database that belongs to this journal. If what is missing is lost for good: --accept-loss begins a new generation and reports what is lost.',
-        ),
-      ]
-    }
-    if (isSpillwayError(error, 'invalid'))
-      return [
-        bad(
-          'stores',
-          error.detail,
-          'Mend what it names; spillway ddl prints the statements where there are some.',
-        ),
-      ]
+    if (isSpillwayError(error, 'journal-mismatch')) return [wrong('stores-mismatch', error.detail)]
+    if (isSpillwayError(error, 'invalid')) return [wrong('stores-refused', error.detail)]
+    // Not now: away, read-only, in recovery.
+    if (isSpillwayError(error) && ERRORS[error.code].kind === 'retry') return error
     throw error
   }
 }
@@ -94,21 +79,31 @@ export const doctor: Verb = {
     const servers = await inspect(tier)
     // Opening would make what is not there: doctor changes nothing.
     const begun = servers.begun || files.some(({ file }) => existsSync(file))
-    const findings = [
+    const single = [
       ...examineRuntime(),
       ...examineDisk(files.map(({ file }) => file)),
-      ...servers.findings,
-      ...(begun ? await examineTogether(invocation, tier) : [ok('stores', 'there are none here yet')]),
       ...files.flatMap(({ role, file }) => examineSqliteFile(role, file)),
+      ...servers.findings,
     ]
-    const healthy = findings.every((finding) => finding.state !== 'bad')
+    // Last of all, because whoever opens a file sets it right.
+    const together = begun
+      ? await examineTogether(invocation, tier)
+      : [ok('stores', 'there are none here yet')]
+    // What was found may well be why; without anything found nobody knows more than that they do not answer.
+    if (together instanceof Error && !single.some(isBad)) throw together
+    const findings = [
+      ...single,
+      ...(together instanceof Error ? [wrong('stores-unopened', together.detail)] : together),
+    ]
+    const healthy = !findings.some(isBad)
     if (flags.json === true) {
       terminal.out(JSON.stringify({ ok: healthy, findings }))
     } else {
       const { good, warn, bad: red, dim } = terminal.outPaint
       const marks = { ok: good('✓'), warning: warn('!'), bad: red('✗') } as const
       for (const finding of findings) {
-        terminal.out(`${marks[finding.state]} ${finding.about.padEnd(12)} ${finding.found}`)
+        const name = finding.id === undefined ? '' : ` ${dim(`[${finding.id}]`)}`
+        terminal.out(`${marks[finding.state]} ${finding.about.padEnd(12)} ${finding.found}${name}`)
         if (finding.fix !== undefined) terminal.out(`  ${' '.repeat(12)} ${dim(`fix: ${finding.fix}`)}`)
       }
     }

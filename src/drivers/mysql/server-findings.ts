@@ -4,7 +4,8 @@
  * time zone, isolation, waits for locks) is only shown.
  */
 import { systemClock } from '../../kit/clock.ts'
-import { bad, ok, warning } from '../../kit/finding.ts'
+import { ok, wrong } from '../../kit/finding.ts'
+import type { FindingId } from '../../findings.ts'
 import type { Finding } from '../../kit/finding.ts'
 import { MysqlConnections, sourceOfUrl } from './connections.ts'
 import { unusable } from './database-failures.ts'
@@ -23,6 +24,8 @@ const PACKET_BYTES_GOOD = 16 * 2 ** 20
 /** Of a few processes, each with its landing and reading connections. */
 const CONNECTIONS_GOOD = 30
 const PREPARED_MIN = 1_024
+/** The largest value that can be configured, and its row in the binary log as it was before. */
+const BINLOG_CACHE_BYTES_MIN = 32 * 2 ** 20
 
 /** Asks the server of a URL. Throws `unavailable` where it does not answer, `invalid` where it refuses. */
 export async function inspectMysqlServer(url: string): Promise<Finding[]> {
@@ -61,92 +64,56 @@ export function mysqlFindings(variables: ServerVariables): Finding[] {
 function versionFinding(variables: ServerVariables): Finding {
   const version = variables.get('version') ?? 'unknown'
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (!/mariadb/i.test(version))
-    return warning(
-      ABOUT,
-      `version ${version}`,
-      'Spillway is proven on MariaDB 10.11: use MariaDB, or test it on this server first.',
-    )
+  if (!/mariadb/i.test(version)) return wrong('mariadb-other-server', `version ${version}`)
   const older = major < VERSION_PROVEN[0] || (major === VERSION_PROVEN[0] && minor < VERSION_PROVEN[1])
-  return older
-    ? warning(
-        ABOUT,
-        `version ${version}`,
-        'Upgrade to MariaDB 10.11 or later: older releases were never tried.',
-      )
-    : ok(ABOUT, `version ${version}`)
+  return older ? wrong('mariadb-version', `version ${version}`) : ok(ABOUT, `version ${version}`)
 }
 
 /** What an acknowledged commit survives. */
 function durability(variables: ServerVariables): Finding[] {
   const findings = [
-    mustBe(
-      variables,
-      'innodb_flush_log_at_trx_commit',
-      ['1'],
-      'SET GLOBAL innodb_flush_log_at_trx_commit = 1',
-    ),
-    mustBe(
-      variables,
-      'innodb_doublewrite',
-      ['ON', '1', 'DETECT_AND_RECOVER'],
-      'innodb_doublewrite = ON in the configuration, then restart',
-    ),
+    mustBe(variables, 'mariadb-flush-log', 'innodb_flush_log_at_trx_commit', ['1']),
+    mustBe(variables, 'mariadb-doublewrite', 'innodb_doublewrite', ['ON', '1', 'DETECT_AND_RECOVER']),
   ]
+  const method = variables.get('innodb_flush_method') ?? ''
+  if (UNSYNCED.test(method)) findings.push(wrong('mariadb-flush-method', `innodb_flush_method = ${method}`))
   if (isOn(variables, 'log_bin'))
-    findings.push(mustBe(variables, 'sync_binlog', ['1'], 'SET GLOBAL sync_binlog = 1'))
+    findings.push(mustBe(variables, 'mariadb-sync-binlog', 'sync_binlog', ['1']))
   else findings.push(ok(ABOUT, 'log_bin = OFF: no binary log to keep in step'))
   return findings.filter((one) => one !== undefined)
 }
 
 function writable(variables: ServerVariables): Finding[] {
   return [
-    mustBe(variables, 'read_only', OFF, 'SET GLOBAL read_only = OFF, or name the primary in the URL'),
-    mustBe(
-      variables,
-      'super_read_only',
-      OFF,
-      'SET GLOBAL super_read_only = OFF, or name the primary in the URL',
-    ),
-    mustBe(variables, 'innodb_read_only', OFF, 'innodb_read_only = OFF in the configuration, then restart'),
-    mustBe(
-      variables,
-      'innodb_force_recovery',
-      ['0'],
-      'innodb_force_recovery = 0 in the configuration, then restart',
-    ),
+    mustBe(variables, 'mariadb-read-only', 'read_only', OFF),
+    mustBe(variables, 'mariadb-read-only', 'super_read_only', OFF),
+    mustBe(variables, 'mariadb-innodb-read-only', 'innodb_read_only', OFF),
+    mustBe(variables, 'mariadb-force-recovery', 'innodb_force_recovery', ['0']),
   ].filter((one) => one !== undefined)
 }
 
 const OFF = ['OFF', '0', 'NO_LOCK']
+/** Flush methods that leave out fsync. */
+const UNSYNCED = /nosync|no_fsync|littlesync/i
 
 function room(variables: ServerVariables): Finding[] {
   const packet = Number(variables.get('max_allowed_packet'))
   const shown = `max_allowed_packet = ${packet}`
-  const raise = `SET GLOBAL max_allowed_packet = ${4 * PACKET_BYTES_GOOD}`
   const packetFinding =
     packet < PACKET_BYTES_MIN
-      ? bad(ABOUT, `${shown}: a value of 1 MiB would never land`, raise)
+      ? wrong('mariadb-packet', `${shown}: a value of 1 MiB would never land`)
       : packet < PACKET_BYTES_GOOD
-        ? warning(ABOUT, `${shown}: values of more than ${packet >> 21} MiB would never land`, raise)
+        ? wrong('mariadb-packet-large', `${shown}: values of more than ${packet >> 21} MiB would never land`)
         : ok(ABOUT, shown)
   const connections = Number(variables.get('max_connections'))
   const prepared = Number(variables.get('max_prepared_stmt_count'))
   return [
     packetFinding,
     connections < CONNECTIONS_GOOD
-      ? warning(
-          ABOUT,
-          `max_connections = ${connections}: each process takes up to 6`,
-          `SET GLOBAL max_connections = ${CONNECTIONS_GOOD * 5}`,
-        )
+      ? wrong('mariadb-connections', `max_connections = ${connections}: each process takes up to 6`)
       : ok(ABOUT, `max_connections = ${connections}`),
     prepared < PREPARED_MIN
-      ? bad(
-          ABOUT,
-          `max_prepared_stmt_count = ${prepared}: rows land by prepared statements`,
-          'SET GLOBAL max_prepared_stmt_count = 16382',
-        )
+      ? wrong('mariadb-prepared', `max_prepared_stmt_count = ${prepared}: rows land by prepared statements`)
       : ok(ABOUT, `max_prepared_stmt_count = ${prepared}`),
   ]
 }
@@ -157,20 +124,20 @@ function replication(variables: ServerVariables): Finding[] {
     const format = variables.get('binlog_format') ?? ''
     findings.push(
       format === 'STATEMENT'
-        ? warning(
-            ABOUT,
-            'binlog_format = STATEMENT: replicas may come to other rows',
-            'SET GLOBAL binlog_format = MIXED (or ROW)',
-          )
+        ? wrong('mariadb-binlog-format', 'binlog_format = STATEMENT: replicas may come to other rows')
         : ok(ABOUT, `binlog_format = ${format}`),
     )
+    const cache = Number(variables.get('max_binlog_cache_size') ?? Number.POSITIVE_INFINITY)
+    if (cache < BINLOG_CACHE_BYTES_MIN)
+      findings.push(
+        wrong('mariadb-binlog-cache', `max_binlog_cache_size = ${cache}: a batch may have twice 16 MiB`),
+      )
   }
   if (isOn(variables, 'wsrep_on'))
     findings.push(
-      warning(
-        ABOUT,
+      wrong(
+        'mariadb-galera',
         'wsrep_on = ON: a Galera cluster, where another node may answer with older rows',
-        'Name one node in the URL for all processes, with wsrep_sync_wait = 1',
       ),
     )
   return findings
@@ -186,14 +153,16 @@ function sessionFinding(variables: ServerVariables): Finding {
 
 function mustBe(
   variables: ServerVariables,
+  id: FindingId,
   name: string,
   good: readonly string[],
-  fix: string,
 ): Finding | undefined {
   const value = variables.get(name)
   if (value === undefined) return undefined
   const shown = `${name} = ${value}`
-  return good.includes(value.toUpperCase()) ? ok(ABOUT, shown) : bad(ABOUT, shown, fix)
+  const fix =
+    name === 'super_read_only' ? { fix: 'SET GLOBAL super_read_only = OFF, or name the primary' } : {}
+  return good.includes(value.toUpperCase()) ? ok(ABOUT, shown) : wrong(id, shown, fix)
 }
 
 function isOn(variables: ServerVariables, name: string): boolean {

@@ -4,7 +4,8 @@
  */
 import { isCluster, connectRedis } from './connection.ts'
 import type { RedisClient } from './connection.ts'
-import { bad, ok, warning } from '../../kit/finding.ts'
+import { ok, wrong } from '../../kit/finding.ts'
+import type { FindingId } from '../../findings.ts'
 import type { Finding } from '../../kit/finding.ts'
 import { noAnswer } from './redis-failures.ts'
 import { placeOf } from './place.ts'
@@ -75,11 +76,7 @@ export function redisFindings(facts: ServerFacts, role: ServerRole): Finding[] {
   const findings = [...server(facts, role)]
   if (!facts.has('maxmemory-policy')) {
     findings.push(
-      warning(
-        ABOUT,
-        'CONFIG is not allowed here, so that the settings are not known',
-        'Allow CONFIG GET to this user, or see to it that appendfsync is always and maxmemory-policy volatile-lru.',
-      ),
+      wrong('redis-settings-hidden', 'CONFIG is not allowed here, so that the settings are not known'),
     )
     return findings
   }
@@ -93,50 +90,49 @@ function server(facts: ServerFacts, role: ServerRole): Finding[] {
   const findings: Finding[] = [
     Number.parseInt(version, 10) >= MAJOR_MIN
       ? ok(ABOUT, `version ${version}`)
-      : bad(ABOUT, `version ${version}`, 'Upgrade to Redis 7.0 or later: scripts with flags need it.'),
+      : wrong('redis-version', `version ${version}`),
   ]
   const is = facts.get('role')
-  if (is !== 'master') findings.push(bad(ABOUT, `role = ${is}`, 'Name the primary in the URL.'))
+  if (is !== 'master') findings.push(wrong('redis-role', `role = ${is}`))
   const cluster = facts.get('cluster_enabled') === '1'
   if (cluster && !role.cluster)
     findings.push(
-      bad(
-        ABOUT,
-        'cluster-enabled = yes, and the client is one for a single server',
-        'Pass an ioredis Cluster as client.',
-      ),
+      wrong('redis-cluster-client', 'cluster-enabled = yes, and the client is one for a single server'),
     )
-  for (const [field, what] of [
-    ['aof_last_write_status', 'its append-only file'],
-    ['rdb_last_bgsave_status', 'a snapshot'],
+  for (const [field, id, what] of [
+    ['aof_last_write_status', 'redis-aof-failed', 'its append-only file'],
+    ['rdb_last_bgsave_status', 'redis-snapshot-failed', 'a snapshot'],
   ] as const)
-    if (facts.get(field) === 'err')
-      findings.push(
-        bad(ABOUT, `Redis could not write ${what}`, 'Look at its log and its disk; it refuses writes.'),
-      )
+    if (facts.get(field) === 'err') findings.push(wrong(id, `Redis could not write ${what}`))
   return findings
 }
 
 /** What an acknowledged write survives. */
 function durability(facts: ServerFacts): Finding[] {
   const findings = [
-    mustBe(facts, 'appendonly', 'yes', 'nothing survives a restart'),
+    mustBe(facts, 'redis-appendonly', 'appendonly', 'yes', 'nothing survives a restart'),
     mustBe(
       facts,
+      'redis-appendfsync',
       'appendfsync',
       'always',
       'acknowledged writes of the last seconds can be lost with the machine',
     ),
-    mustBe(facts, 'no-appendfsync-on-rewrite', 'no', 'nothing is fsynced while the file is rewritten'),
+    mustBe(
+      facts,
+      'redis-fsync-on-rewrite',
+      'no-appendfsync-on-rewrite',
+      'no',
+      'nothing is fsynced while the file is rewritten',
+    ),
   ]
   const file = facts.get('save') ?? ''
   if (file === '') findings.push(ok(ABOUT, 'save = "": no snapshots beside the append-only file'))
   else if (facts.get('stop-writes-on-bgsave-error') === 'yes')
     findings.push(
-      warning(
-        ABOUT,
+      wrong(
+        'redis-snapshots',
         `save = "${file}": a snapshot that fails stops all writes, and each one copies memory`,
-        "CONFIG SET save ''",
       ),
     )
   return findings
@@ -146,20 +142,15 @@ function memory(facts: ServerFacts): Finding[] {
   const policy = facts.get('maxmemory-policy') ?? ''
   const findings = [
     policy.startsWith('allkeys')
-      ? bad(
-          ABOUT,
-          `maxmemory-policy = ${policy}: it drops what has not landed`,
-          'CONFIG SET maxmemory-policy volatile-lru',
-        )
+      ? wrong('redis-eviction', `maxmemory-policy = ${policy}: it drops what has not landed`)
       : ok(ABOUT, `maxmemory-policy = ${policy}`),
   ]
   const max = Number(facts.get('maxmemory') ?? 0)
   findings.push(
     max === 0
-      ? warning(
-          ABOUT,
+      ? wrong(
+          'redis-maxmemory',
           'maxmemory = 0: Redis grows until the machine has no memory left, and landed values go only by their TTL',
-          'CONFIG SET maxmemory to what this machine can give, such as 2gb',
         )
       : ok(ABOUT, `maxmemory = ${max}`),
   )
@@ -171,19 +162,18 @@ function replication(facts: ServerFacts, { journal, waitReplicas }: ServerRole):
   const replicas = Number(facts.get('connected_slaves') ?? 0)
   if (waitReplicas > replicas)
     findings.push(
-      bad(
-        ABOUT,
+      wrong(
+        'redis-replicas-missing',
         `${replicas} replicas are connected, and waitReplicas is ${waitReplicas}: no answer is believed`,
-        'Attach the replicas, or lower waitReplicas.',
       ),
     )
   const fewest = Number(facts.get('min-replicas-to-write') ?? 0)
   if (waitReplicas > 0 && fewest < waitReplicas)
     findings.push(
-      warning(
-        ABOUT,
+      wrong(
+        'redis-min-replicas',
         `min-replicas-to-write = ${fewest}: a primary that lost its replicas still takes writes of others`,
-        `CONFIG SET min-replicas-to-write ${waitReplicas}`,
+        { fix: `CONFIG SET min-replicas-to-write ${waitReplicas}` },
       ),
     )
   const ttl = facts.get('repl-backlog-ttl')
@@ -192,18 +182,15 @@ function replication(facts: ServerFacts, { journal, waitReplicas }: ServerRole):
     findings.push(
       ttl === '0'
         ? ok(ABOUT, 'repl-backlog-ttl = 0')
-        : warning(
-            ABOUT,
+        : wrong(
+            'redis-backlog-ttl',
             `repl-backlog-ttl = ${ttl}: after so long without a replica the identity changes, and a generation is raised`,
-            'CONFIG SET repl-backlog-ttl 0',
           ),
     )
   return findings
 }
 
-function mustBe(facts: ServerFacts, name: string, wanted: string, else_: string): Finding {
+function mustBe(facts: ServerFacts, id: FindingId, name: string, good: string, else_: string): Finding {
   const found = facts.get(name) ?? ''
-  return found === wanted
-    ? ok(ABOUT, `${name} = ${found}`)
-    : bad(ABOUT, `${name} = ${found}: ${else_}`, `CONFIG SET ${name} ${wanted}`)
+  return found === good ? ok(ABOUT, `${name} = ${found}`) : wrong(id, `${name} = ${found}: ${else_}`)
 }
