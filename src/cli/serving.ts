@@ -72,7 +72,9 @@ function stopSignal(invocation: Invocation): Promise<NodeJS.Signals> {
 function sayStopped(invocation: Invocation, report: CloseReport): void {
   invocation.terminal.say(
     report.pending === 0
-      ? 'Stopped: every acknowledged write is in the database.'
+      ? report.confirmed
+        ? 'Stopped: every acknowledged write is in the database.'
+        : `Stopped: the database does not answer. Every acknowledged write was in it before, and is safe in ${report.where}; what it may have lost lands at the next start.`
       : `Stopped: ${count(report.pending)} acknowledged writes are not in the database yet. They are safe in ${report.where} and land at the next start.`,
   )
 }

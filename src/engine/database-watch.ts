@@ -5,9 +5,9 @@
  * not landed yet, or somebody waits for that, and once a second otherwise. One that lands looks because the database
  * may have gone back while nothing was to land: then its lander, which believes otherwise, reads again.
  */
+import { withDeadline } from '../kit/clock.ts'
 import { BackgroundLoop } from '../kit/lifecycle.ts'
 import type { Loop } from '../kit/lifecycle.ts'
-import type { PartitionRow } from '../ports/database.ts'
 import type { EngineContext } from './context.ts'
 import type { Shape, ShapePartition } from './shape.ts'
 
@@ -15,16 +15,21 @@ import type { Shape, ShapePartition } from './shape.ts'
 const POLL_MS = 100
 /** The same while nothing is left to land. */
 const QUIET_MS = 1_000
+/** How long somebody who asks waits for a database that does not answer. */
+const ANSWER_MS = 1_000
 
 export class DatabaseWatch {
   readonly #context: EngineContext
   readonly #shape: Shape
   readonly #loop: Loop
+  readonly #lands: boolean
+  #looking: Promise<void> | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(context: EngineContext, shape: Shape, lands: boolean) {
     this.#context = context
     this.#shape = shape
+    this.#lands = lands
     const { clock, random, settings } = context
     this.#loop = new BackgroundLoop({
       name: 'watching the database position',
@@ -32,9 +37,7 @@ export class DatabaseWatch {
       random,
       run: async (signal) => {
         await clock.sleep(lands ? settings.idleLookMs : POLL_MS, signal)
-        if (!lands && this.#isQuiet()) return
-        if (lands) await this.#each((one, row) => one.lander.look(row.mark))
-        else await this.note()
+        if (lands || !this.#isQuiet()) await this.#once()
       },
     })
   }
@@ -47,9 +50,24 @@ export class DatabaseWatch {
     return this.#loop.stop()
   }
 
-  /** Takes what the database says as what has landed. Only where nobody here lands, or no longer. */
-  note(): Promise<void> {
-    return this.#each((one, row) => one.landed.note(row.mark.position, row.counts))
+  /**
+   * Takes what the database says as what has landed, also where it is less than was known. False: it does not answer
+   * within a second, and what was known stays.
+   */
+  look(): Promise<boolean> {
+    // Twice: the first that is asked after a database came back may fail on a connection of before.
+    const looking = this.#once().catch(() => this.#once())
+    return withDeadline(this.#context.clock, ANSWER_MS, looking).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  #once(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
   }
 
   /** Nobody needs to know now: everything has landed that this process knows of, and that was looked up a moment ago. */
@@ -58,9 +76,16 @@ export class DatabaseWatch {
     return this.#shape.partitions.every(({ landed, end }) => landed.position >= end && !landed.waited)
   }
 
-  async #each(look: (one: ShapePartition, row: PartitionRow) => void): Promise<void> {
+  async #look(): Promise<void> {
+    const { partitions } = this.#shape
     this.#lookedAt = this.#context.clock.monotonic()
-    for (const row of await this.#context.database.partitions())
-      look(this.#shape.partitions[row.partition] as ShapePartition, row)
+    const known = partitions.map(({ landed }) => landed.position)
+    for (const { partition, mark, counts } of await this.#context.database.partitions()) {
+      const { landed, lander } = partitions[partition] as ShapePartition
+      // What has landed since the question was sent is newer than the answer.
+      if (landed.position !== known[partition]) continue
+      landed.note(mark.position, counts)
+      if (this.#lands) lander.look(mark)
+    }
   }
 }

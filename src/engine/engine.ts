@@ -34,7 +34,7 @@ import type { Settled } from './settle.ts'
 import type { Shape, ShapePartition } from './shape.ts'
 import { openFusedShape } from './shape-fused.ts'
 import { openSeparateShape } from './shape-separate.ts'
-import type { LedgerTotals } from './tier.ts'
+import type { CloseReport, LedgerTotals } from './tier.ts'
 import type { WriteOutcome, WriteRequest, Written } from './write-path.ts'
 
 export type Stores =
@@ -61,11 +61,10 @@ export interface EngineOptions {
 
 /** How far a write has come when its waiter is answered. */
 export type WaitStage = 'journaled' | 'visible' | 'landed'
+type Closed = Omit<CloseReport, 'where'>
 
 /** Room that the journal must have for this process to call itself ready: a batch of small writes. */
 const JOURNAL_ROOM_BYTES = 64 * 1024
-/** How long closing waits for a database that does not answer any more. */
-const CLOSING_LOOK_MS = 1_000
 
 export class Engine {
   readonly context: EngineContext
@@ -76,7 +75,7 @@ export class Engine {
   readonly #watch: DatabaseWatch
   readonly #alone: boolean
   #closed = false
-  #closing: Promise<{ readonly pending: number }> | undefined
+  #closing: Promise<Closed> | undefined
   #readyAt = Number.NEGATIVE_INFINITY
 
   /** Opens stores that answer; what they lack is made, what does not belong together is refused. */
@@ -286,30 +285,37 @@ export class Engine {
   }
 
   /** Stops taking writes, waits for those on their way, lands what fits in the time, ends all loops and stores. */
-  close(drainMs: number): Promise<{ readonly pending: number }> {
+  close(drainMs: number): Promise<Closed> {
     this.#closing ??= this.#close(drainMs)
     return this.#closing
   }
 
-  async #close(drainMs: number): Promise<{ readonly pending: number }> {
+  async #close(drainMs: number): Promise<Closed> {
     this.#closed = true
     const { shape, context } = this
     await shape.writes.idle()
     if (this.#lands) {
-      for (const one of shape.partitions) one.lander.wake()
       await this.#within(drainMs, undefined, async (until) => {
+        // It may have gone back while nothing was to land: then there is something.
+        await this.#watch.look()
+        for (const one of shape.partitions) one.lander.wake()
         await Promise.all(shape.partitions.map((one) => one.landed.reached(one.end, until)))
       }).catch(() => false)
     }
     shape.writes.close()
     await this.#watch.stop()
     await shape.stop()
-    // A database that went back since the last batch has less than was known: what is left is counted from it.
-    await withDeadline(context.clock, CLOSING_LOOK_MS, this.#watch.note()).catch(() => undefined)
+    // What is left is counted from what the database has now.
+    const confirmed = await this.#watch.look()
     const pending = this.pending()
     await shape.close()
     await context.database.close()
-    return { pending }
+    return { pending, confirmed }
+  }
+
+  /** Asks the database before it is said that nothing is pending: it may have gone back. False: it does not answer. */
+  confirmLanded(): Promise<boolean> {
+    return this.pending() > 0 ? Promise.resolve(true) : this.#watch.look()
   }
 
   /** True when other processes append too, so that a version may be beyond what this process has read. */

@@ -120,8 +120,8 @@ export class Spillway implements Tier {
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<CloseReport> {
-    const { pending } = await this.#engine.close(options.drainMs ?? DRAIN_MS)
-    return { pending, where: this.#options.where }
+    const closed = await this.#engine.close(options.drainMs ?? DRAIN_MS)
+    return { ...closed, where: this.#options.where }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

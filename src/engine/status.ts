@@ -15,6 +15,8 @@ interface Reading {
 }
 
 const RATE_WINDOW_MS = 1_000
+const UNCONFIRMED =
+  'The database does not answer: what has landed and what is pending is as it was known before.'
 
 export class StatusBoard {
   readonly #engine: Engine
@@ -29,6 +31,7 @@ export class StatusBoard {
 
   async read(ready: boolean, why: string | undefined): Promise<Status> {
     const { shape, context } = this.#engine
+    const confirmed = await this.#engine.confirmLanded()
     const partitions = shape.partitions.map((_, partition) => ({
       partition,
       ...this.#engine.ledgerOf(partition),
@@ -38,6 +41,7 @@ export class StatusBoard {
     const journal = await shape.journal.usage()
     const front = shape.front.usage()
     const notes = shape.partitions.flatMap((one) => one.lander.stopped ?? [])
+    if (!confirmed) notes.unshift(UNCONFIRMED)
     if (why !== undefined) notes.unshift(why)
     const { settings } = context
     return {

@@ -226,6 +226,8 @@ export interface VerifyReport {
 export interface CloseReport {
   /** Writes that are journaled and not landed; they land at the next start. */
   readonly pending: number
+  /** False: the database did not answer at the end, so `pending` is what was known before and may be too low. */
+  readonly confirmed: boolean
   /** Where they are safe. */
   readonly where: string
 }
@@ -241,7 +243,10 @@ export interface Tier extends AsyncDisposable {
    */
   settle(entry: string, options?: { readonly signal?: AbortSignal }): Promise<Receipt>
   readonly parked: Parked
-  /** From memory, after asking `ready`: up to 5 s where the journal does not answer. */
+  /**
+   * From memory, after asking `ready`: up to 5 s where the journal does not answer. That nothing is pending is said only
+   * after a look at the database, or with a note that it does not answer, which takes a second.
+   */
   status(): Promise<Status>
   /** Rejects with the reason when a write would not be taken right now; really asks the journal, at most once a second. */
   ready(): Promise<void>

@@ -8,6 +8,7 @@ import { checkNesting, parseJson } from '../../src/kit/json-text.ts'
 import { checkCollectionName } from '../../src/options/collection.ts'
 import type { Collection } from '../../src/options/collection.ts'
 import type {
+  CloseReport,
   AtomicWrite,
   BatchWrite,
   JsonRecord,
@@ -321,8 +322,8 @@ export class FakeTier implements Tier {
     throw new SpillwayError('internal', 'A fake cannot be verified.')
   }
 
-  async close(): Promise<{ pending: number; where: string }> {
-    return { pending: this.#end - this.#landed, where: 'nowhere' }
+  async close(): Promise<CloseReport> {
+    return { pending: this.#end - this.#landed, confirmed: true, where: 'nowhere' }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
