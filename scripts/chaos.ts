@@ -1,26 +1,36 @@
 /**
- * `npm run chaos -- --rounds N --seed S [--fault NAME] [--profile NAME] [--pause MS] [--list]`
+ * `npm run chaos -- [--rounds N] [--seed S] [--fault NAME] [--profile NAME] [--part K/N] [--budget SECONDS]
+ *                   [--runtime node|bun] [--pause MS] [--keep] [--list]`
  *
  * --rounds   of each fault on each profile, each with a seed of its own; default 1
  * --fault, --profile   only these; may be given several times
- * --pause    how long a process is paused; default 12000, a minute is 60000
- * --list     prints the faults, and what each profile promises
+ * --part     every Nth cell of those, from the Kth on: N such runs make the whole
+ * --budget   no round begins after so many seconds; what is left out then is named, and the exit code is 3
+ * --runtime  of all processes; default: drawn for each
+ * --pause    how long a process is paused; default 60000
+ * --keep     history and logs of every round in .cache/chaos; else only of those that fail
+ * --list     prints the faults, what each profile promises, and why one has no promise
  *
  * Real servers and processes, real faults, under load; the verdict comes from client histories and SQL alone. Prints
- * a line for each round and the table fault × profile. Exit code 1 if a round breaks its promise, or if no round of
- * a cell had writes un-landed and requests in flight at the fault.
+ * a line for each round, then a row for each cell of fault × profile, and a summary. All of it takes about 25 minutes
+ * on two cores.
+ *
+ * Exit codes: 0, every cell that was asked for kept its promise; 1, one did not, or none of its rounds had writes
+ * un-landed and requests in flight at the fault; 2, the command line; 3, not everything that was asked for was run;
+ * 129, 130 and 143, SIGHUP, SIGINT and SIGTERM: the round ends at once, its servers and folder are gone, and the table is printed.
  */
 import { parseArgs } from 'node:util'
-import { endAll } from '../test/scenarios/served.ts'
+import type { RuntimeName } from '../test/scenarios/served.ts'
 import { FAULTS } from './chaos/faults.ts'
-import type { Fault } from './chaos/fault.ts'
+import { ALL_CELLS, planOf, reasonWithout } from './chaos/plan.ts'
+import type { PlannedCell } from './chaos/plan.ts'
 import { PROFILES } from './chaos/profiles.ts'
-import type { ProfileName } from './chaos/profiles.ts'
 import { runUntilItCounts } from './chaos/round.ts'
 import type { RoundResult } from './chaos/round.ts'
-import { cellOf, lineOf, tableOf } from './chaos/table.ts'
+import { cellsOf, exitCodeOf, lineOf, shortfallOf, summaryOf, tableOf } from './chaos/table.ts'
 
 const BREACHES_SHOWN = 6
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +38,11 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     fault: { type: 'string', multiple: true, default: [] },
     profile: { type: 'string', multiple: true, default: [] },
-    pause: { type: 'string', default: '12000' },
+    part: { type: 'string', default: '1/1' },
+    budget: { type: 'string' },
+    runtime: { type: 'string' },
+    pause: { type: 'string', default: '60000' },
+    keep: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 })
@@ -38,60 +52,104 @@ function refuse(why: string): never {
   process.exit(2)
 }
 
-const faultNames: readonly string[] = FAULTS.map(({ name }) => name)
-const profileNames: readonly string[] = PROFILES
-for (const name of values.fault)
-  if (!faultNames.includes(name)) refuse(`no fault is called ${name}; there are: ${faultNames.join(', ')}`)
-for (const name of values.profile)
-  if (!profileNames.includes(name))
-    refuse(`no profile is called ${name}; there are: ${profileNames.join(', ')}`)
+function runtimeOf(name: string | undefined): RuntimeName | undefined {
+  if (name === undefined || name === 'node' || name === 'bun') return name
+  return refuse(`--runtime is node or bun, not ${name}`)
+}
+
+function mustBeOneOf(what: string, given: readonly string[], known: readonly string[]): void {
+  for (const name of given)
+    if (!known.includes(name)) refuse(`no ${what} is called ${name}; there are: ${known.join(', ')}`)
+}
+
+function wholeNumber(flag: string, text: string, least: number): number {
+  if (!/^\d+$/.test(text) || Number(text) < least)
+    refuse(`--${flag} is a whole number from ${least} on, not ${text}`)
+  return Number(text)
+}
+
+function partOf(text: string): { part: number; of: number } {
+  const [part = 0, of = 0] = text.split('/').map(Number)
+  if (!/^\d+\/\d+$/.test(text) || part < 1 || part > of) refuse(`--part is K/N, such as 1/4, not ${text}`)
+  return { part, of }
+}
+
+mustBeOneOf(
+  'fault',
+  values.fault,
+  FAULTS.map(({ name }) => name),
+)
+mustBeOneOf('profile', values.profile, PROFILES)
+const runtime = runtimeOf(values.runtime)
+const rounds = wholeNumber('rounds', values.rounds, 1)
+const seed = wholeNumber('seed', values.seed, 0)
+const pauseMs = wholeNumber('pause', values.pause, 1)
+const budgetMs = values.budget === undefined ? Infinity : wholeNumber('budget', values.budget, 1) * 1_000
+const plan = planOf({ faults: values.fault, profiles: values.profile, part: partOf(values.part) })
+
 if (values.list) {
-  for (const { name, does, promised } of FAULTS) {
-    console.log(`${name.padEnd(26)}${does}`)
-    for (const [profile, promise] of Object.entries(promised))
-      console.log(`${' '.repeat(26)}  ${profile}: ${promise}`)
+  for (const fault of FAULTS) {
+    console.log(`${fault.name.padEnd(26)}${fault.does}`)
+    for (const profile of PROFILES)
+      console.log(
+        `${' '.repeat(26)}  ${profile}: ${fault.promised[profile] ?? `— (${reasonWithout(fault, profile)})`}`,
+      )
   }
   process.exit(0)
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void endAll().finally(() => process.exit(1)))
+if (plan.length === 0) refuse('no profile that was asked for can have a fault that was asked for')
 
-const seed = Number(values.seed)
+const began = performance.now()
+const stop = new AbortController()
+let stoppedBy: keyof typeof SIGNALS | undefined
+for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[])
+  process.on(signal, () => {
+    // What is left is ended and removed as the process exits.
+    if (stoppedBy !== undefined) process.exit(SIGNALS[signal])
+    stoppedBy = signal
+    console.log(`${signal}: ending the round and its servers; again: at once`)
+    stop.abort(new Error(signal))
+  })
+
 const results: RoundResult[] = []
 
-function tell(result: RoundResult, again: string): void {
-  console.log(lineOf(result))
+function tell(result: RoundResult, at: string, again: string): void {
+  console.log(`${at} ${lineOf(result)}`)
   for (const breach of result.breaches.slice(0, BREACHES_SHOWN)) console.log(`    ${breach}`)
   if (result.kept === undefined) return
   console.log(`    history and logs: ${result.kept}`)
-  console.log(`    again: npm run chaos -- ${again}`)
+  if (result.breaches.length > 0) console.log(`    again: npm run chaos -- ${again}`)
 }
 
-async function runCell(fault: Fault, profile: ProfileName, seed: number): Promise<void> {
-  const again = `--fault '${fault.name}' --profile ${profile} --seed ${seed}`
-  const options = { fault, profile, seed, pauseMs: Number(values.pause) }
-  results.push(await runUntilItCounts(options, (result) => tell(result, again)))
+async function runCell({ fault, profile }: PlannedCell, seed: number, at: string): Promise<void> {
+  const again = [
+    `--fault '${fault.name}' --profile ${profile} --seed ${seed} --pause ${pauseMs}`,
+    ...(runtime === undefined ? [] : [`--runtime ${runtime}`]),
+  ].join(' ')
+  const options = { fault, profile, seed, pauseMs, runtime, keep: values.keep, signal: stop.signal }
+  results.push(await runUntilItCounts(options, (result) => tell(result, at, again)))
 }
 
-for (let round = 0; round < Number(values.rounds); round += 1) {
-  for (const fault of FAULTS) {
-    if (values.fault.length > 0 && !values.fault.includes(fault.name)) continue
-    for (const profile of PROFILES) {
-      if (fault.promised[profile] === undefined) continue
-      if (values.profile.length > 0 && !values.profile.includes(profile)) continue
-      await runCell(fault, profile, seed + round)
+async function runAll(): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [at, cell] of plan.entries()) {
+      if (stop.signal.aborted || performance.now() - began > budgetMs) return
+      await runCell(cell, seed + round, `[${round * plan.length + at + 1}/${rounds * plan.length}]`)
     }
   }
 }
-console.log(`\n${tableOf(results)}`)
-const cells = FAULTS.flatMap(({ name }) =>
-  PROFILES.map((profile) =>
-    cellOf(results.filter((result) => result.fault === name && result.profile === profile)),
-  ),
-)
-const failed = cells.reduce((sum, cell) => sum + cell.failed, 0)
-const counted = results.filter(({ counts }) => counts)
+
 console.log(
-  `\n${results.length} rounds, ${counted.length} with writes un-landed and requests in flight at the fault; ${failed} failed`,
+  `chaos: ${plan.length} of ${ALL_CELLS.length} cells, ${rounds} round${rounds === 1 ? '' : 's'} each, seed ${seed}, pauses of ${pauseMs / 1_000} s`,
 )
-process.exit(failed > 0 ? 1 : 0)
+try {
+  await runAll()
+} catch (error) {
+  // Only a round that was given up rejects so; anything else is a defect of this program.
+  if (!stop.signal.aborted) throw error
+}
+const cells = cellsOf(plan, results)
+console.log(`\n${tableOf(cells)}\n`)
+for (const line of shortfallOf(cells)) console.log(line)
+console.log(summaryOf(cells, ALL_CELLS.length, performance.now() - began))
+process.exit(stoppedBy === undefined ? exitCodeOf(cells) : SIGNALS[stoppedBy])

@@ -5,7 +5,6 @@
  *   strike   at a moment when writes are un-landed and requests in flight
  *   heal     what an operator, a supervisor or a failover does; from then on no person does anything
  */
-import type { RuntimeName } from '../../test/scenarios/served.ts'
 import type { Dice } from './dice.ts'
 import type { ProfileName } from './profiles.ts'
 import type { ServerNode } from './server-node.ts'
@@ -40,13 +39,13 @@ export interface Fault {
   readonly does: string
   /** Profiles that can have it, and what each promises then. */
   readonly promised: Partial<Readonly<Record<ProfileName, Promised>>>
+  /** Why the other profiles cannot have it, where that is not that they have no Redis. */
+  readonly notElsewhere?: string
   readonly needsReplica?: boolean
   /** MariaDB is set back: processes learn of it only when they look. */
   readonly databaseGoesBack?: boolean
   /** Every answer that says no says also that it may be asked again, and every request is answered. */
   readonly gentle?: boolean
-  /** Promised on this runtime only; then all processes run on it. */
-  readonly runtime?: RuntimeName
   prepare?(strike: Strike): Promise<void>
   strike(strike: Strike): Promise<void>
   heal?(strike: Strike): Promise<void>

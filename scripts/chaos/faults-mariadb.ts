@@ -3,12 +3,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promise, safeEverywhere } from './fault.ts'
 import type { Fault } from './fault.ts'
-import { copyFolder, restoreFolder } from './world.ts'
+import { mustHaveCut } from './proxy.ts'
+import { copyFolder, restoreFolder } from './server-files.ts'
 import type { World } from './world.ts'
 
 const COMMIT_MS_MAX = 5_000
 /** How old the backup is. */
 const LATER_MS = 2_000
+/** Statements with rows in them. */
+const ROWS_BYTES_MIN = 300
+const CUTS = 6
 
 const copyOf = (world: World): string => join(world.folder, 'mariadb-copy')
 
@@ -63,6 +67,7 @@ export const mariadbFaults: readonly Fault[] = [
     name: 'mariadb restored past a raise',
     does: 'MariaDB is set back to before a new generation that Redis has begun since',
     promised: promise('none lost', ['redis', 'redis+wait']),
+    notElsewhere: 'a Redis that is no journal begins no generation',
     databaseGoesBack: true,
     prepare: async ({ world }) => {
       await copyFolder(world.mariadb, world.mariadb.dataFolder, copyOf(world))
@@ -72,6 +77,25 @@ export const mariadbFaults: readonly Fault[] = [
     },
     strike: ({ world }) => world.mariadb.kill(),
     heal: ({ world }) => restore(world),
+  },
+  {
+    name: 'mariadb replies cut',
+    does: 'statements and COMMITs are done by MariaDB, and their connection breaks before the answer; over and over',
+    promised: safeEverywhere,
+    strike: async ({ world, releaseLanding }) => {
+      for (const { mariadb } of world.landers) mariadb.cutReplies(1, ROWS_BYTES_MIN)
+      await releaseLanding()
+    },
+    heal: async ({ world, dice }) => {
+      for (let round = 0; round < CUTS; round += 1) {
+        await sleep(dice.between(100, 400))
+        for (const { mariadb } of world.landers)
+          if (round % 2 === 0) mariadb.cutReplies(1, 0, 'COMMIT')
+          else mariadb.cutReplies(1, ROWS_BYTES_MIN)
+      }
+      for (const { mariadb } of world.landers) mariadb.cutReplies(0)
+      mustHaveCut(world.landers.map(({ mariadb }) => mariadb))
+    },
   },
   {
     name: 'mariadb connections cut',

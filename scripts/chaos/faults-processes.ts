@@ -69,9 +69,8 @@ export const processFaults: readonly Fault[] = [
     name: 'rolling restart',
     does: 'SIGTERM of one process after the other, each started again',
     promised: promise('none lost', ['redis', 'redis+wait']),
+    notElsewhere: 'one process serves alone there',
     gentle: true,
-    // A stop on Bun closes idle connections, and one of them may carry a request already.
-    runtime: 'node',
     strike: async ({ world, releaseLanding }) => {
       await releaseLanding()
       for (const node of world.nodes) {

@@ -3,8 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import { lostWithRedis, lostWithoutReplica, safeOnRedis } from './fault.ts'
 import type { Fault, Strike } from './fault.ts'
-import { Proxy } from './proxy.ts'
-import { aofOf, copyFolder, cutTail, emptyFolder, restoreFolder, sizeOf } from './world.ts'
+import { Proxy, mustHaveCut } from './proxy.ts'
+import {
+  aofOf,
+  copyFolder,
+  cutTail,
+  emptyFolder,
+  restoreDump,
+  restoreFolder,
+  sizeOf,
+  takeDump,
+} from './server-files.ts'
 import type { World } from './world.ts'
 
 /** More load after a copy was taken, so that there is something that it does not have. */
@@ -17,22 +26,25 @@ const WRITE_BYTES_MIN = 300
 const CUTS = 6
 
 const copyOf = (world: World): string => join(world.folder, 'redis-copy')
+const dumpOf = (world: World): string => join(world.folder, 'redis-dump.rdb')
 
-/** The replica falls behind from now on: cut off, or, where it is waited for, paused. */
+/**
+ * The replica falls behind from now on: cut off, or, where it is waited for, connected as ever and told nothing. (Of a
+ * replica that is only paused the kernel keeps what it is sent, and it has all of it when it wakes up to be promoted.)
+ */
 async function lag({ world, clients, dice, holdLanding }: Strike): Promise<number> {
   const survives = clients.mark()
   await world.replicated()
   if (world.profile === 'redis+wait') {
     // Nothing is acknowledged any more from here on: what is to be un-landed must be there before.
     await holdLanding()
-    await world.replica.kill('SIGSTOP')
+    world.replicaLinks[0]?.stall()
   } else world.replicaLinks[0]?.cut()
   await sleep(dice.between(LATER_MS / 2, LATER_MS))
   return survives
 }
 
 async function promote({ world }: Strike): Promise<void> {
-  await world.replica.kill('SIGCONT')
   await world.replica.ask('REPLICAOF NO ONE')
 }
 
@@ -78,6 +90,23 @@ export const redisFaults: readonly Fault[] = [
     heal: async ({ world }) => {
       restoreFolder(copyOf(world), world.redis.folder)
       await world.redis.restart()
+    },
+  },
+  {
+    name: 'redis old dump',
+    does: 'Redis is restored from an older dump.rdb, and nothing else',
+    promised: lostWithRedis,
+    prepare: async (strike) => {
+      const { world, clients } = strike
+      strike.survivesUpTo = clients.mark()
+      await takeDump(world.redis, dumpOf(world))
+      await sleep(LATER_MS)
+    },
+    strike: ({ world }) => world.redis.kill(),
+    heal: async ({ world }) => {
+      for (const proxy of world.redisProxies) proxy.cut()
+      await restoreDump(world.redis, dumpOf(world))
+      for (const proxy of world.redisProxies) proxy.mend()
     },
   },
   {
@@ -128,6 +157,7 @@ export const redisFaults: readonly Fault[] = [
     name: 'redis split',
     does: 'a replica is promoted, and one process still reaches the old primary for seconds',
     promised: { redis: 'bounded', 'redis+wait': 'none lost' },
+    notElsewhere: 'one process serves alone there, on one side',
     needsReplica: true,
     prepare: async (strike) => {
       const { world, clients } = strike
@@ -174,6 +204,7 @@ export const redisFaults: readonly Fault[] = [
         for (const proxy of world.redisProxies) proxy.cutReplies(1, WRITE_BYTES_MIN)
       }
       for (const proxy of world.redisProxies) proxy.cutReplies(0)
+      mustHaveCut(world.redisProxies)
     },
   },
 ]

@@ -121,6 +121,22 @@ function oneVersionEach(
   }
 }
 
+/**
+ * Acknowledged puts that these rows do not have, nor anything later of their key. Where a delete may have come later,
+ * no row tells whether it landed, and the put is left out.
+ */
+export function unlandedOf(events: readonly SessionEvent[], rows: ReadonlyMap<string, Found>): number {
+  const deletedAt = new Map<string, number>()
+  for (const { op, outcome, key, version } of events) {
+    if (op !== 'delete' || (outcome !== 'ok' && outcome !== 'unknown')) continue
+    deletedAt.set(key, Math.max(deletedAt.get(key) ?? 0, outcome === 'ok' ? version : Infinity))
+  }
+  return events.filter(({ op, outcome, key, version }) => {
+    if (op !== 'put' || outcome !== 'ok') return false
+    return version > (rows.get(key)?.version ?? 0) && version > (deletedAt.get(key) ?? 0)
+  }).length
+}
+
 /** The history as it was known at a moment: what was under way then may still have any outcome. */
 function upTo(events: readonly SessionEvent[], moment: number): HistoryEvent[] {
   return events.flatMap((event) => {

@@ -6,6 +6,7 @@
  *
  *   cut        every connection breaks, new ones are refused, until `mend`
  *   cutReplies a request is forwarded, and the connection breaks when its answer comes: the work was done
+ *   stall      the store's bytes no longer arrive, and nobody is told: the connection looks alive to both ends
  *   swallow    the same for the first request with a given text in it, and the answer never arrives
  *   flip       the other server answers from now on, on the connections that are there. Only between two messages:
  *              what was asked is answered by the old server first, as a proxy that speaks the protocol does it
@@ -79,6 +80,7 @@ class Link {
   }
 
   #fromServer(chunk: Buffer): void {
+    if (this.#proxy.isStalled) return
     if (this.#swallowing !== undefined) {
       this.#swallowing()
       return
@@ -148,8 +150,10 @@ export class Proxy {
   readonly #listener: Server
   readonly #links = new Set<Link>()
   #isCut = false
+  #isStalled = false
   #repliesToCut = 0
   #repliesBytesMin = 0
+  #repliesTo = ''
   #repliesCut = 0
   #pattern: { readonly text: string; readonly found: () => void } | undefined
 
@@ -185,6 +189,15 @@ export class Proxy {
     for (const link of this.#links) link.break()
   }
 
+  get isStalled(): boolean {
+    return this.#isStalled
+  }
+
+  /** For good: bytes are missing from then on. */
+  stall(): void {
+    this.#isStalled = true
+  }
+
   mend(target = this.target): void {
     this.target = target
     this.#isCut = false
@@ -196,10 +209,11 @@ export class Proxy {
     for (const link of this.#links) link.break()
   }
 
-  /** The answers of the next `count` requests of at least so many bytes are cut. */
-  cutReplies(count: number, bytesMin = 0): void {
+  /** The answers of the next `count` requests of at least so many bytes, and with `text` in them, are cut. */
+  cutReplies(count: number, bytesMin = 0, text = ''): void {
     this.#repliesToCut = count
     this.#repliesBytesMin = bytesMin
+    this.#repliesTo = text
   }
 
   /** Resolves when a request with `text` in it was answered by the store, and the answer was thrown away. */
@@ -211,6 +225,7 @@ export class Proxy {
 
   takesReplyOf(bytes: Buffer): boolean {
     if (this.#repliesToCut === 0 || bytes.length < this.#repliesBytesMin) return false
+    if (!bytes.includes(this.#repliesTo)) return false
     this.#repliesToCut -= 1
     return true
   }
@@ -248,4 +263,9 @@ export class Proxy {
     this.cut()
     await new Promise<void>((resolve) => this.#listener.close(() => resolve()))
   }
+}
+
+/** A fault that cut nothing was none. */
+export function mustHaveCut(proxies: readonly Proxy[]): void {
+  if (proxies.every(({ repliesCut }) => repliesCut === 0)) throw new Error('No reply was cut')
 }

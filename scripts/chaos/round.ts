@@ -7,18 +7,17 @@
  *
  * From `heal` on nobody does anything: that pending reaches zero is itself part of the verdict.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readNow } from '../../test/scenarios/verdict.ts'
 import type { Found, HistoryEvent } from '../../test/scenarios/verdict.ts'
-import { cacheFolder } from '../repo.ts'
 import { Dice, seedOf } from './dice.ts'
 import type { Fault, Promised, Strike } from './fault.ts'
-import { judgeRound } from './judge.ts'
+import { judgeRound, unlandedOf } from './judge.ts'
 import type { Window } from './judge.ts'
 import type { ProfileName } from './profiles.ts'
+import type { RuntimeName } from '../../test/scenarios/served.ts'
 import { Sessions } from './sessions.ts'
+import { folderOf, keptIn } from './kept-round.ts'
 import { World } from './world.ts'
 import type { WorldOptions } from './world.ts'
 
@@ -30,7 +29,6 @@ const HOLD_MS_MAX = 5_000
 /** A partition with nothing to land looks every five seconds whether the database has gone back. */
 const IDLE_LOOK_MS = 6_500
 const POLL_MS = 25
-const BREACHES_SHOWN = 12
 const TRIES_MAX = 3
 
 export interface RoundOptions {
@@ -39,17 +37,35 @@ export interface RoundOptions {
   readonly seed: number
   readonly round: number
   readonly pauseMs: number
+  /** The longest wait for what has to come; default 30 s. */
+  readonly waitMs?: number
+  /** Of all processes; default: each has one drawn. */
+  readonly runtime?: RuntimeName | undefined
+  /** Gives the round up: it rejects, and leaves nothing behind. */
+  readonly signal?: AbortSignal | undefined
+  /** History and logs are kept of rounds that are good, too. */
+  readonly keep?: boolean
+  /** For tests of the verdict: another copy of the sources, which the processes run. */
+  readonly project?: string | undefined
   /** For tests of the verdict. */
   readonly appendfsync?: WorldOptions['appendfsync']
   /** For tests of the verdict: called when everything is landed and before it is judged. */
   tamper?(world: World): Promise<void>
 }
 
+export interface Phase {
+  readonly name: 'servers' | 'load' | 'fault' | 'again' | 'drain' | 'verdict'
+  readonly ms: number
+}
+
 export interface RoundResult {
   readonly fault: string
   readonly profile: ProfileName
   readonly promised: Promised
-  /** Writes un-landed and requests in flight at the fault; a round without both does not count. */
+  /**
+   * Acknowledged writes that SQL did not have at the fault, by histories and SQL, and requests in flight; a round
+   * without both does not count.
+   */
   readonly unlanded: number
   readonly inFlight: number
   readonly counts: boolean
@@ -63,8 +79,10 @@ export interface RoundResult {
   /** From the end of the heal until every process had acknowledged a write again. */
   readonly recoveredMs: number
   readonly tookMs: number
+  /** What it was spent on, in this order. */
+  readonly phases: readonly Phase[]
   readonly nodes: string
-  /** Where history and logs of a failed round are. */
+  /** Where history and logs are; undefined: not kept. */
   readonly kept: string | undefined
 }
 
@@ -86,17 +104,22 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   if (promised === undefined) throw new Error(`Profile ${profile} does not have the fault ${fault.name}`)
   const began = performance.now()
   const dice = new Dice(seedOf(options.seed, fault.name, profile, options.round))
-  const world = await World.open(profile, dice, {
-    needsReplica: fault.needsReplica ?? false,
-    ...(fault.runtime === undefined ? {} : { runtime: fault.runtime }),
-    ...(options.appendfsync === undefined ? {} : { appendfsync: options.appendfsync }),
-  })
+  const world = await opened(options, dice)
+  if (world instanceof Error) return neverBegun(options, promised, world, performance.now() - began)
   const clients = new Sessions(world.targets, dice)
-  const course: Course = { unlanded: 0, inFlight: 0, recoveredMs: 0, finalReads: [], breaches: [] }
+  const course: Course = {
+    unlanded: 0,
+    inFlight: 0,
+    recoveredMs: 0,
+    finalReads: [],
+    breaches: [],
+    phases: [{ name: 'servers', ms: performance.now() - began }],
+  }
   try {
     try {
-      await runCourse(options, world, clients, dice, course)
+      await unlessGivenUp(runCourse(options, world, clients, dice, course), options.signal)
     } catch (error) {
+      options.signal?.throwIfAborted()
       course.breaches.push(
         `the round did not come to its end: ${error instanceof Error ? error.message : String(error)}`,
       )
@@ -127,16 +150,65 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
       settled: clients.settled,
       recoveredMs: course.recoveredMs,
       tookMs: performance.now() - began,
+      phases: course.phases,
       nodes: world.nodes.map(({ name, runtime }) => `${name}/${runtime}`).join(' '),
-      kept: breaches.length === 0 ? undefined : keep(options, world, clients, course, breaches),
+      kept:
+        breaches.length === 0 && options.keep !== true
+          ? undefined
+          : keptIn(folderOf(options), { world, clients, course, breaches }),
     }
   } finally {
     await world.close()
   }
 }
 
+/** An error: what kept the servers from starting. */
+async function opened(
+  { fault, profile, runtime, project, signal, appendfsync }: RoundOptions,
+  dice: Dice,
+): Promise<World | Error> {
+  const options = { needsReplica: fault.needsReplica ?? false, runtime, project, signal }
+  try {
+    return await World.open(profile, dice, appendfsync === undefined ? options : { ...options, appendfsync })
+  } catch (error) {
+    signal?.throwIfAborted()
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+function neverBegun(
+  { fault, profile }: RoundOptions,
+  promised: Promised,
+  error: Error,
+  tookMs: number,
+): RoundResult {
+  const nothing = {
+    unlanded: 0,
+    inFlight: 0,
+    lost: 0,
+    reports: 0,
+    acknowledged: 0,
+    reads: 0,
+    unknown: 0,
+    settled: 0,
+  }
+  return {
+    ...nothing,
+    fault: fault.name,
+    profile,
+    promised,
+    counts: false,
+    breaches: [`the round did not begin: ${error.message}`],
+    recoveredMs: 0,
+    tookMs,
+    phases: [],
+    nodes: '',
+    kept: undefined,
+  }
+}
+
 /** What a round has come to so far. */
-interface Course {
+export interface Course {
   unlanded: number
   inFlight: number
   recoveredMs: number
@@ -144,25 +216,47 @@ interface Course {
   rows?: ReadonlyMap<string, Found>
   finalReads: HistoryEvent[][]
   readonly breaches: string[]
+  readonly phases: Phase[]
+}
+
+/** What goes on after it was given up meets closed servers, which is nobody's business any more. */
+async function unlessGivenUp(course: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return course
+  course.catch(() => undefined)
+  const { promise, reject } = Promise.withResolvers<never>()
+  const giveUp = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', giveUp)
+  if (signal.aborted) giveUp()
+  try {
+    await Promise.race([course, promise])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }
 
 async function runCourse(
-  { fault, pauseMs, round, tamper }: RoundOptions,
+  { fault, pauseMs, round, waitMs = WAIT_MS_MAX, tamper }: RoundOptions,
   world: World,
   clients: Sessions,
   dice: Dice,
   course: Course,
 ): Promise<void> {
+  let since = performance.now()
+  const ends = (name: Phase['name']): void => {
+    course.phases.push({ name, ms: performance.now() - since })
+    since = performance.now()
+  }
   const load = clients.run()
   try {
-    await until('the load runs', () => clients.acknowledged >= WARM_UP_WRITES)
+    await until('the load runs', () => clients.acknowledged >= WARM_UP_WRITES, waitMs)
     let held: { readonly landed: Window['landed']; release(): Promise<void> } | undefined
     const holdLanding = async (): Promise<void> => {
       if (held !== undefined) return
       const { release } = await world.holdLanding()
       await until('writes are un-landed', async () => (await unlandedIn(world)) >= UNLANDED_MIN, HOLD_MS_MAX)
-      course.unlanded = await unlandedIn(world)
-      held = { landed: await world.rows(), release }
+      const landed = await world.rows()
+      course.unlanded = unlandedOf(clients.events, landed)
+      held = { landed, release }
     }
     const strike: Strike = {
       world,
@@ -178,15 +272,17 @@ async function runCourse(
     }
     await fault.prepare?.(strike)
     await holdLanding()
-    await until('requests are in flight', () => clients.inFlight > 0)
+    await until('requests are in flight', () => clients.inFlight > 0, waitMs)
     course.inFlight = clients.inFlight
+    ends('load')
     const at = clients.mark()
     await fault.strike(strike)
     await strike.releaseLanding()
     await fault.heal?.(strike)
+    ends('fault')
     const healed = performance.now()
     let probes = 0
-    await until('every process takes writes again', () => clients.probe(`${round}-${++probes}`))
+    await until('every process takes writes again', () => clients.probe(`${round}-${++probes}`), waitMs)
     course.recoveredMs = performance.now() - healed
     course.window = {
       from: strike.survivesUpTo ?? 0,
@@ -196,23 +292,26 @@ async function runCourse(
       wrongSide: strike.wrongSide,
     }
     await sleep(MORE_LOAD_MS)
+    ends('again')
   } finally {
     load.stop()
     await load.done
   }
   if (fault.databaseGoesBack === true) await sleep(IDLE_LOOK_MS)
-  await until('pending is zero in every process', async () => {
+  const landed = async (): Promise<boolean> => {
     const all = await world.statuses()
     return all.every((status) => status?.totals.pending === 0 && status.totals.parked === 0)
-  })
+  }
+  await until('pending is zero in every process', landed, waitMs)
+  ends('drain')
   await tamper?.(world)
   for (const { name, url } of world.targets) {
     const reads = await readNow(url ?? '', clients.events)
     course.finalReads.push(reads.map((read) => ({ ...read, via: name })))
   }
   course.rows = await world.rows()
-  const ends = await Promise.all(world.nodes.map(async (node) => ({ node, ended: await node.stop() })))
-  for (const { node, ended } of ends)
+  const stopped = await Promise.all(world.nodes.map(async (node) => ({ node, ended: await node.stop() })))
+  for (const { node, ended } of stopped)
     if (ended?.code !== 0) course.breaches.push(`${node.name} stopped with ${JSON.stringify(ended)}`)
   const verified = await world.verify()
   if (verified.code !== 0)
@@ -223,6 +322,7 @@ async function runCourse(
       if (pending > 0)
         course.breaches.push(`verify: partition ${partition} has ${pending} pending, and status said none`)
   }
+  ends('verdict')
 }
 
 /** What is accepted and in no table yet, as the processes say that land. */
@@ -231,7 +331,7 @@ async function unlandedIn(world: World): Promise<number> {
   return Math.max(0, ...statuses.map((status) => status?.totals.pending ?? 0))
 }
 
-async function until(what: string, check: () => Promise<boolean> | boolean, ms = WAIT_MS_MAX): Promise<void> {
+async function until(what: string, check: () => Promise<boolean> | boolean, ms: number): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await check())) {
     if (performance.now() > deadline) throw new Error(`Never came: ${what}`)
@@ -255,36 +355,4 @@ function alarms(world: World, clients: Sessions, fault: Fault): string[] {
   const unanswered = clients.answers.get('no answer') ?? 0
   if (fault.gentle === true && unanswered > 0) found.push(`${unanswered} requests got no answer`)
   return [...new Set(found)]
-}
-
-function keep(
-  { fault, profile, seed, round }: RoundOptions,
-  world: World,
-  clients: Sessions,
-  course: Course,
-  breaches: readonly string[],
-): string {
-  const name = `${fault.name}-${profile}-${seed}-${round}`.replace(/[^a-z0-9-]+/g, '-')
-  const folder = join(cacheFolder, 'chaos', name)
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  const lines = (events: readonly object[]): string =>
-    events.map((event) => `${JSON.stringify(event)}\n`).join('')
-  writeFileSync(join(folder, 'history.jsonl'), lines(clients.events))
-  writeFileSync(join(folder, 'final-reads.jsonl'), lines(course.finalReads.flat()))
-  writeFileSync(
-    join(folder, 'round.json'),
-    JSON.stringify(
-      {
-        breaches: breaches.slice(0, BREACHES_SHOWN),
-        window: course.window,
-        answers: [...clients.answers],
-        rows: [...(course.rows ?? [])],
-      },
-      (_, value: unknown) => (value instanceof Map ? [...value] : value),
-      2,
-    ),
-  )
-  for (const node of world.nodes) writeFileSync(join(folder, `${node.name}.log`), node.said())
-  return folder
 }

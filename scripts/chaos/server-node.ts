@@ -1,6 +1,7 @@
 /** One `spillway serve` of a round, over its lives; its connections to the stores go through proxies of its own. */
 import { serve } from '../../test/scenarios/served.ts'
 import type { Ended, RuntimeName, Served } from '../../test/scenarios/served.ts'
+import { startGuard } from '../services/server-process.ts'
 import type { Role } from './profiles.ts'
 import type { Proxy } from './proxy.ts'
 import type { Target } from './sessions.ts'
@@ -14,6 +15,8 @@ export interface NodeOptions {
   readonly args: readonly string[]
   readonly redis: Proxy | undefined
   readonly mariadb: Proxy
+  /** Another copy of the sources. */
+  readonly project?: string | undefined
 }
 
 /** A line of the log that the server writes. */
@@ -32,6 +35,7 @@ export class ServerNode implements Target {
   readonly redis: Proxy | undefined
   readonly mariadb: Proxy
   readonly #args: readonly string[]
+  readonly #project: string | undefined
   readonly #lives: Served[] = []
   #running: Served | undefined
 
@@ -42,6 +46,7 @@ export class ServerNode implements Target {
     this.redis = options.redis
     this.mariadb = options.mariadb
     this.#args = options.args
+    this.#project = options.project
   }
 
   get url(): string | undefined {
@@ -57,10 +62,13 @@ export class ServerNode implements Target {
       args: [...this.#args, '--role', this.role],
       runtime: this.runtime,
       readyMs: READY_MS_MAX,
+      ...(this.#project === undefined ? {} : { project: this.#project }),
     })
+    const guard = startGuard(served.pid)
     this.#lives.push(served)
     this.#running = served
     void served.ended.then(() => {
+      guard.stdin?.end('done\n')
       if (this.#running === served) this.#running = undefined
     })
   }

@@ -16,6 +16,8 @@ const BACK_OFF_MS = 40
 /** A request to a process that is paused waits until that one goes on. */
 const CALL_MS_MAX = 90_000
 const SETTLE_TRIES_MAX = 40
+/** Where the journal went back, what became of an entry is known to nobody, now or later. */
+const STILL_UNKNOWN_MAX = 5
 const SURPRISES_MAX = 20
 
 export interface Target {
@@ -267,7 +269,8 @@ export class Sessions {
     if (typeof first === 'string' || first.body.code !== 'outcome-unknown') return first
     const entry = first.body.entry
     if (typeof entry !== 'string' || this.#dice.below(2) === 0) return first
-    for (let attempt = 0; attempt < SETTLE_TRIES_MAX; attempt += 1) {
+    let stillUnknown = 0
+    for (let attempt = 0; attempt < SETTLE_TRIES_MAX && stillUnknown < STILL_UNKNOWN_MAX; attempt += 1) {
       const answer = await this.#call(session, `/v1/entries/${encodeURIComponent(entry)}/settle`, {
         method: 'POST',
       })
@@ -275,6 +278,7 @@ export class Sessions {
         this.settled += 1
         return answer
       }
+      if (typeof answer !== 'string' && answer.body.code === 'outcome-unknown') stillUnknown += 1
       this.#move(session)
       await sleep(5 * BACK_OFF_MS)
     }

@@ -1,55 +1,137 @@
-/** The table fault × profile with its verdicts, as it is printed. */
-import { PROFILES } from './profiles.ts'
-import type { ProfileName } from './profiles.ts'
+/** What a run says: a line for each round as it ends, the table with a row for each cell, and the last line. */
+import type { PlannedCell } from './plan.ts'
 import type { RoundResult } from './round.ts'
 
-export interface Cell {
-  readonly rounds: number
-  readonly failed: number
-  readonly text: string
+/**
+ *   kept            every round did what the profile promises, and at least one counted
+ *   failed          a round broke the promise
+ *   did not count   in no round were writes un-landed and requests in flight at the fault
+ *   not run         the time was over, or somebody stopped the run
+ */
+export type Verdict = 'kept' | 'FAILED' | 'DID NOT COUNT' | 'NOT RUN'
+
+export interface Cell extends PlannedCell {
+  readonly results: readonly RoundResult[]
+  readonly verdict: Verdict
 }
 
-/** A failure is told first; what was lost is counted; rounds that did not count are named. */
-export function cellOf(results: readonly RoundResult[]): Cell {
-  const counted = results.filter(({ counts }) => counts)
-  const failed = results.filter(({ breaches }) => breaches.length > 0)
-  const [first] = results
-  if (first === undefined) return { rounds: 0, failed: 0, text: '' }
-  const lost = results.reduce((sum, result) => sum + result.lost, 0)
-  const verdict =
-    failed.length > 0
-      ? `FAILED ${failed.length}/${results.length}`
-      : counted.length === 0
-        ? 'DID NOT COUNT'
-        : first.promised === 'none lost'
-          ? `none lost ${counted.length}/${results.length}`
-          : `bounded ${counted.length}/${results.length}, lost ${lost}`
-  return { rounds: counted.length, failed: failed.length + Number(counted.length === 0), text: verdict }
-}
-
-export function tableOf(
-  results: readonly RoundResult[],
-  profiles: readonly ProfileName[] = PROFILES,
-): string {
-  const shown = profiles.filter((profile) => results.some((result) => result.profile === profile))
-  const faults = [...new Set(results.map(({ fault }) => fault))]
-  const rows = faults.map((fault) => [
-    fault,
-    ...shown.map((profile) => {
-      const cell = cellOf(results.filter((result) => result.fault === fault && result.profile === profile))
-      return cell.text === '' ? '—' : cell.text
-    }),
-  ])
-  const all = [['fault', ...shown], ...rows]
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
-  return all
-    .map((row) =>
-      row
-        .map((text, column) => text.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
+export function cellsOf(plan: readonly PlannedCell[], results: readonly RoundResult[]): Cell[] {
+  return plan.map((planned) => {
+    const own = results.filter(
+      ({ fault, profile }) => fault === planned.fault.name && profile === planned.profile,
     )
-    .join('\n')
+    return { ...planned, results: own, verdict: verdictOf(own) }
+  })
+}
+
+function verdictOf(results: readonly RoundResult[]): Verdict {
+  if (results.length === 0) return 'NOT RUN'
+  if (results.some(({ breaches }) => breaches.length > 0)) return 'FAILED'
+  return results.some(({ counts }) => counts) ? 'kept' : 'DID NOT COUNT'
+}
+
+const sum = (results: readonly RoundResult[], of: (result: RoundResult) => number): number =>
+  results.reduce((total, result) => total + of(result), 0)
+
+function observed({ verdict, results }: Cell): string {
+  if (verdict === 'FAILED') {
+    const failed = results.filter(({ breaches }) => breaches.length > 0).length
+    return `FAILED in ${failed} of ${results.length}`
+  }
+  if (verdict !== 'kept') return verdict
+  const lost = sum(results, (result) => result.lost)
+  return lost === 0 ? 'none lost' : `${lost} lost, reported`
+}
+
+const HEAD = [
+  'fault',
+  'profile',
+  'promised',
+  'observed',
+  'rounds',
+  'un-landed',
+  'in flight',
+  'acknowledged',
+  'unknown',
+  'reads',
+  'again after',
+  'took',
+] as const
+/** Text is read from the left, numbers from the right. */
+const TEXT_COLUMNS = 4
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+
+function rowOf(cell: Cell): string[] {
+  const { fault, profile, promised, results } = cell
+  const counted = results.filter(({ counts }) => counts)
+  const row = [fault.name, profile, promised, observed(cell)]
+  if (results.length === 0) return row
+  return [
+    ...row,
+    `${counted.length}/${results.length}`,
+    `${sum(counted, ({ unlanded }) => unlanded)}`,
+    `${sum(counted, ({ inFlight }) => inFlight)}`,
+    `${sum(results, ({ acknowledged }) => acknowledged)}`,
+    `${sum(results, ({ unknown }) => unknown)}`,
+    `${sum(results, ({ reads }) => reads)}`,
+    seconds(Math.max(...results.map(({ recoveredMs }) => recoveredMs))),
+    seconds(sum(results, ({ tookMs }) => tookMs)),
+  ]
+}
+
+const LEGEND = `promised      what the profile says it survives; bounded: only what came after the surviving copy, and a log says so
+observed      by client histories and SQL alone
+rounds        that counted (writes un-landed and requests in flight at the fault), of those that were run
+un-landed     acknowledged writes that SQL did not have at the fault; in flight: requests then; both over rounds that counted
+unknown       writes without a known outcome: each had one effect or none
+again after   the longest time from the end of the fault until every process had acknowledged a write again`
+
+export function tableOf(cells: readonly Cell[]): string {
+  const rows = [[...HEAD], ...cells.map(rowOf)]
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const lines = rows.map((row) =>
+    row
+      .map((text, column) =>
+        column < TEXT_COLUMNS ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+  return `${lines.join('\n')}\n\n${LEGEND}`
+}
+
+/** Cells that are not as they should be, by name. */
+export function shortfallOf(cells: readonly Cell[]): string[] {
+  return cells
+    .filter(({ verdict }) => verdict !== 'kept')
+    .map(({ fault, profile, verdict }) => `${verdict}: ${fault.name} on ${profile}`)
+}
+
+export function summaryOf(cells: readonly Cell[], allCells: number, tookMs: number): string {
+  const count = (verdict: Verdict): number => cells.filter((cell) => cell.verdict === verdict).length
+  const results = cells.flatMap((cell) => cell.results)
+  const lost = sum(results, (result) => result.lost)
+  const parts = [
+    `${count('kept')} of ${cells.length} cells kept their promise`,
+    `${count('FAILED')} failed`,
+    `${count('DID NOT COUNT')} did not count`,
+    `${count('NOT RUN')} not run`,
+  ]
+  const rest = allCells - cells.length
+  return [
+    `${parts.join(', ')}`,
+    ...(rest > 0 ? [`${rest} more cells were not asked for`] : []),
+    `${results.length} rounds, ${sum(results, (result) => result.acknowledged)} acknowledged writes, ${lost} of them lost where that is bounded`,
+    seconds(tookMs),
+  ].join('; ')
+}
+
+/** 0: every cell kept its promise. 1: one failed or did not count. 3: what was run is good, and some was not. */
+export function exitCodeOf(cells: readonly Cell[]): 0 | 1 | 3 {
+  const verdicts = new Set(cells.map(({ verdict }) => verdict))
+  if (verdicts.has('FAILED') || verdicts.has('DID NOT COUNT')) return 1
+  return verdicts.has('NOT RUN') ? 3 : 0
 }
 
 /** One round in a line, as it ends. */
@@ -62,10 +144,11 @@ export function lineOf(result: RoundResult): string {
         : result.promised === 'none lost'
           ? 'none lost'
           : `bounded, lost ${result.lost}, reported ${result.reports}`
+  const phases = result.phases.map(({ name, ms }) => `${name} ${(ms / 1_000).toFixed(1)}`)
   return [
     `${result.fault} on ${result.profile}: ${verdict};`,
     `at the fault ${result.inFlight} in flight, ${result.unlanded} un-landed;`,
     `${result.acknowledged} acknowledged, ${result.unknown} unknown, ${result.settled} settled, ${result.reads} reads;`,
-    `serves again after ${Math.round(result.recoveredMs)} ms; ${(result.tookMs / 1_000).toFixed(1)} s (${result.nodes})`,
+    `serves again after ${Math.round(result.recoveredMs)} ms; ${seconds(result.tookMs)} = ${phases.join(' + ')} (${result.nodes})`,
   ].join(' ')
 }

@@ -1,20 +1,22 @@
 /**
  * The servers and processes of one round: Redis in a row of replicas, MariaDB, `spillway serve`s, and a proxy on
- * every connection between them. Everything lives in one folder and ends with `close`.
+ * every connection between them. Everything lives in one folder and ends with `close`; where that is not reached
+ * (a second Ctrl-C, a defect), when this process exits; and where that is not either (kill -9), servers and processes
+ * end with it, and the next run removes the folder.
  */
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection } from 'mysql2/promise'
-import { bunFile, spillway } from '../../test/scenarios/served.ts'
+import { bunFile, endAll, spillway } from '../../test/scenarios/served.ts'
 import type { StatusBody } from '../../test/scenarios/sandbox.ts'
 import type { Found } from '../../test/scenarios/verdict.ts'
 import { startMariadb } from '../services/mariadb-server.ts'
 import type { MariadbServer } from '../services/mariadb-server.ts'
 import { startRedis } from '../services/redis-server.ts'
 import type { RedisServer } from '../services/redis-server.ts'
+import { isAlive } from '../services/server-process.ts'
 import type { Dice } from './dice.ts'
 import { redisCountOf, rolesOf, storeFlags } from './profiles.ts'
 import type { RuntimeName } from '../../test/scenarios/served.ts'
@@ -28,6 +30,42 @@ const DATABASE = 'chaos'
 const NAMESPACE = 'chaos'
 const SYNC_MS_MAX = 10_000
 const SYNC_POLL_MS = 5
+/** Of a round's folder; the pid of its process and a few letters follow. */
+const FOLDER_PREFIX = 'spillway-chaos-'
+/** Longer than any round: another one that only looks dead from here, as from another container, keeps its own. */
+const LEFT_MS_MIN = 600_000
+/** A server that is being killed may still write. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const
+
+const folders = new Set<string>()
+process.on('exit', () => {
+  if (folders.size === 0) return
+  void endAll()
+  for (const folder of folders) rmSync(folder, REMOVAL)
+})
+
+/** What runs have left that were killed. */
+function sweep(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^spillway-chaos-(\d+)-/.exec(name)?.[1]
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const folder = join(tmpdir(), name)
+    const made = statSync(folder, { throwIfNoEntry: false })
+    if (made !== undefined && Date.now() - made.mtimeMs > LEFT_MS_MIN) rmSync(folder, REMOVAL)
+  }
+}
+
+function makeFolder(): string {
+  sweep()
+  const folder = mkdtempSync(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`))
+  folders.add(folder)
+  return folder
+}
+
+function removeFolder(folder: string): void {
+  rmSync(folder, REMOVAL)
+  folders.delete(folder)
+}
 
 interface Parts {
   readonly profile: ProfileName
@@ -44,7 +82,11 @@ export interface WorldOptions {
   /** Default `always`. `none` is what the verdict has to find. */
   readonly appendfsync?: 'always' | 'none'
   /** Of all processes; else each has one drawn. */
-  readonly runtime?: RuntimeName
+  readonly runtime?: RuntimeName | undefined
+  /** Another copy of the sources, which the processes run. */
+  readonly project?: string | undefined
+  /** Ends the opening between two of its steps. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export class World {
@@ -70,15 +112,15 @@ export class World {
 
   static async open(profile: ProfileName, dice: Dice, options: WorldOptions): Promise<World> {
     await using undo = new AsyncDisposableStack()
-    const folder = mkdtempSync(join(tmpdir(), 'spillway-chaos-'))
-    undo.defer(() => rmSync(folder, { recursive: true, force: true }))
+    const folder = makeFolder()
+    undo.defer(() => removeFolder(folder))
     const proxied = async (target: number, protocol: Protocol): Promise<Proxy> => {
       const proxy = await Proxy.open(target, protocol)
       undo.defer(() => proxy.close())
       return proxy
     }
     const starting = startMariadb({ folder: join(folder, 'mariadb'), database: DATABASE })
-    starting.catch(() => undefined)
+    undo.defer(() => starting.then((server) => server.kill('SIGKILL')).catch(() => undefined))
     const redises: RedisServer[] = []
     const replicaLinks: Proxy[] = []
     for (let at = 0; at < redisCountOf(profile, options.needsReplica); at += 1) {
@@ -92,9 +134,9 @@ export class World {
       })
       undo.defer(() => redis.kill('SIGKILL'))
       redises.push(redis)
+      options.signal?.throwIfAborted()
     }
     const mariadb = await starting
-    undo.defer(() => mariadb.kill('SIGKILL'))
     const nodes: ServerNode[] = []
     for (const [at, role] of rolesOf(profile, dice).entries()) {
       const name = `${role}-${'abc'[at]}`
@@ -110,12 +152,16 @@ export class World {
       })
       const drawn = bunFile === undefined ? 'node' : dice.pick(['node', 'bun'] as const)
       const runtime = options.runtime ?? drawn
-      const node = new ServerNode({ name, role, runtime, args, redis, mariadb: toMariadb })
+      const { project } = options
+      const node = new ServerNode({ name, role, runtime, args, redis, mariadb: toMariadb, project })
       undo.defer(() => node.kill())
       nodes.push(node)
     }
     // One after the other: the first makes the tables.
-    for (const node of nodes) await node.start()
+    for (const node of nodes) {
+      options.signal?.throwIfAborted()
+      await node.start()
+    }
     return new World({ profile, folder, nodes, redises, mariadb, replicaLinks, undo: undo.move() })
   }
 
@@ -218,53 +264,4 @@ export class World {
 
 function offsetOf(info: string, field: string): number {
   return Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
-}
-
-/**
- * A copy of a server's folder as it is at one moment, which the server is stopped for: what a power cut then would
- * have left. Both stores start from such a folder.
- */
-export async function copyFolder(
-  server: { kill(signal: NodeJS.Signals): Promise<void> },
-  folder: string,
-  copy: string,
-): Promise<void> {
-  await server.kill('SIGSTOP')
-  try {
-    const made = spawnSync('cp', ['-a', '--sparse=always', folder, copy])
-    if (made.status !== 0) cpSync(folder, copy, { recursive: true })
-  } finally {
-    await server.kill('SIGCONT')
-  }
-}
-
-/** Puts the copy in the folder's place. */
-export function restoreFolder(copy: string, folder: string): void {
-  rmSync(folder, { recursive: true, force: true })
-  cpSync(copy, folder, { recursive: true })
-}
-
-/** As a new disk. */
-export function emptyFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder)
-}
-
-/** The append-only file that is being written. */
-export function aofOf(redis: RedisServer): string {
-  const folder = join(redis.folder, 'appendonlydir')
-  const file = readdirSync(folder)
-    .filter((name) => name.endsWith('.incr.aof'))
-    .sort()
-    .at(-1)
-  if (file === undefined) throw new Error(`No append-only file in ${folder}`)
-  return join(folder, file)
-}
-
-export function sizeOf(file: string): number {
-  return statSync(file).size
-}
-
-export function cutTail(file: string, bytes: number): void {
-  truncateSync(file, Math.min(bytes, sizeOf(file)))
 }

@@ -9,12 +9,13 @@ import type { ProfileName } from '../../scripts/chaos/profiles.ts'
 import { runUntilItCounts } from '../../scripts/chaos/round.ts'
 import type { RoundOptions, RoundResult } from '../../scripts/chaos/round.ts'
 import { lineOf } from '../../scripts/chaos/table.ts'
+import type { RuntimeName } from '../scenarios/served.ts'
 
 const ROUND_MS_MAX = 180_000
 const SEED = 4
 const PAUSE_MS = 12_000
 
-const rounds: [string, ProfileName][] = [
+const rounds: [string, ProfileName, RuntimeName?][] = [
   ['redis killed', 'redis'],
   ['redis aof cut', 'redis'],
   ['replica promoted', 'redis'],
@@ -25,7 +26,8 @@ const rounds: [string, ProfileName][] = [
   ['mariadb restored', 'embedded'],
   ['process killed', 'redis'],
   ['zombie lander', 'redis'],
-  ['rolling restart', 'redis'],
+  ['rolling restart', 'redis', 'node'],
+  ['rolling restart', 'redis', 'bun'],
 ]
 
 function faultOf(name: string): Fault {
@@ -37,17 +39,21 @@ function faultOf(name: string): Fault {
 const round = (
   name: string,
   profile: ProfileName,
-  changes: Pick<RoundOptions, 'appendfsync' | 'tamper'> = {},
+  changes: Pick<RoundOptions, 'appendfsync' | 'runtime' | 'tamper'> = {},
 ): Promise<RoundResult> =>
   runUntilItCounts({ fault: faultOf(name), profile, seed: SEED, pauseMs: PAUSE_MS, ...changes }, (result) =>
     console.log(lineOf(result)),
   )
 
-test.each(rounds)('%s on %s: the promise holds', { timeout: ROUND_MS_MAX }, async (name, profile) => {
-  const result = await round(name, profile)
-  expect(result.breaches).toEqual([])
-  expect(result.counts).toBe(true)
-})
+test.each(rounds)(
+  '%s on %s: the promise holds',
+  { timeout: ROUND_MS_MAX },
+  async (name, profile, runtime) => {
+    const result = await round(name, profile, { runtime })
+    expect(result.breaches).toEqual([])
+    expect(result.counts).toBe(true)
+  },
+)
 
 test(
   'the verdict names an acknowledged write that somebody takes out of SQL by hand',

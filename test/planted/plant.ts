@@ -33,7 +33,7 @@ export async function plant(bug: PlantedBug): Promise<string> {
   await rm(to, { recursive: true, force: true })
   await mkdir(to, { recursive: true })
   for (const part of PARTS) await cp(join(ROOT, 'src', part), join(to, part), { recursive: true })
-  for (const patch of bug.patches) await apply(to, patch)
+  for (const patch of bug.patches) await applyPatch(to, patch)
   return to
 }
 
@@ -41,7 +41,7 @@ export async function unplant(root: string): Promise<void> {
   await rm(root, { recursive: true, force: true })
 }
 
-async function apply(root: string, { file, find, replace }: Patch): Promise<void> {
+export async function applyPatch(root: string, { file, find, replace }: Patch): Promise<void> {
   const path = join(root, file)
   const before = await readFile(path, 'utf8')
   const pattern = asWritten(find)
