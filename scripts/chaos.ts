@@ -26,7 +26,7 @@ import { ALL_CELLS, planOf, reasonWithout } from './chaos/plan.ts'
 import type { PlannedCell } from './chaos/plan.ts'
 import { PROFILES } from './chaos/profiles.ts'
 import { runUntilItCounts } from './chaos/round.ts'
-import type { RoundResult } from './chaos/round.ts'
+import type { RoundResult } from './chaos/course.ts'
 import { cellsOf, exitCodeOf, lineOf, shortfallOf, summaryOf, tableOf } from './chaos/table.ts'
 
 const BREACHES_SHOWN = 6

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder } from '../repo.ts'
-import type { Course, RoundOptions } from './round.ts'
+import type { Course, RoundOptions } from './course.ts'
 import type { Sessions } from './sessions.ts'
 import type { World } from './world.ts'
 

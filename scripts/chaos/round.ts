@@ -9,17 +9,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readNow } from '../../test/scenarios/verdict.ts'
-import type { Found, HistoryEvent } from '../../test/scenarios/verdict.ts'
+import type { Course, Phase, RoundOptions, RoundResult } from './course.ts'
 import { Dice, seedOf } from './dice.ts'
 import type { Fault, Promised, Strike } from './fault.ts'
 import { judgeRound, unlandedOf } from './judge.ts'
 import type { Window } from './judge.ts'
-import type { ProfileName } from './profiles.ts'
-import type { RuntimeName } from '../../test/scenarios/served.ts'
-import { Sessions } from './sessions.ts'
 import { folderOf, keptIn } from './kept-round.ts'
+import { Sessions } from './sessions.ts'
 import { World } from './world.ts'
-import type { WorldOptions } from './world.ts'
 
 const WARM_UP_WRITES = 150
 const MORE_LOAD_MS = 800
@@ -30,61 +27,6 @@ const HOLD_MS_MAX = 5_000
 const IDLE_LOOK_MS = 6_500
 const POLL_MS = 25
 const TRIES_MAX = 3
-
-export interface RoundOptions {
-  readonly fault: Fault
-  readonly profile: ProfileName
-  readonly seed: number
-  readonly round: number
-  readonly pauseMs: number
-  /** The longest wait for what has to come; default 30 s. */
-  readonly waitMs?: number
-  /** Of all processes; default: each has one drawn. */
-  readonly runtime?: RuntimeName | undefined
-  /** Gives the round up: it rejects, and leaves nothing behind. */
-  readonly signal?: AbortSignal | undefined
-  /** History and logs are kept of rounds that are good, too. */
-  readonly keep?: boolean
-  /** For tests of the verdict: another copy of the sources, which the processes run. */
-  readonly project?: string | undefined
-  /** For tests of the verdict. */
-  readonly appendfsync?: WorldOptions['appendfsync']
-  /** For tests of the verdict: called when everything is landed and before it is judged. */
-  tamper?(world: World): Promise<void>
-}
-
-export interface Phase {
-  readonly name: 'servers' | 'load' | 'fault' | 'again' | 'drain' | 'verdict'
-  readonly ms: number
-}
-
-export interface RoundResult {
-  readonly fault: string
-  readonly profile: ProfileName
-  readonly promised: Promised
-  /**
-   * Acknowledged writes that SQL did not have at the fault, by histories and SQL, and requests in flight; a round
-   * without both does not count.
-   */
-  readonly unlanded: number
-  readonly inFlight: number
-  readonly counts: boolean
-  readonly breaches: readonly string[]
-  readonly lost: number
-  readonly reports: number
-  readonly acknowledged: number
-  readonly reads: number
-  readonly unknown: number
-  readonly settled: number
-  /** From the end of the heal until every process had acknowledged a write again. */
-  readonly recoveredMs: number
-  readonly tookMs: number
-  /** What it was spent on, in this order. */
-  readonly phases: readonly Phase[]
-  readonly nodes: string
-  /** Where history and logs are; undefined: not kept. */
-  readonly kept: string | undefined
-}
 
 /** Runs the round again, by other dice, where nothing was un-landed or in flight at the fault; so often at most. */
 export async function runUntilItCounts(
@@ -205,18 +147,6 @@ function neverBegun(
     nodes: '',
     kept: undefined,
   }
-}
-
-/** What a round has come to so far. */
-export interface Course {
-  unlanded: number
-  inFlight: number
-  recoveredMs: number
-  window?: Window
-  rows?: ReadonlyMap<string, Found>
-  finalReads: HistoryEvent[][]
-  readonly breaches: string[]
-  readonly phases: Phase[]
 }
 
 /** What goes on after it was given up meets closed servers, which is nobody's business any more. */

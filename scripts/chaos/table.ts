@@ -1,6 +1,6 @@
 /** What a run says: a line for each round as it ends, the table with a row for each cell, and the last line. */
 import type { PlannedCell } from './plan.ts'
-import type { RoundResult } from './round.ts'
+import type { RoundResult } from './course.ts'
 
 /**
  *   kept            every round did what the profile promises, and at least one counted

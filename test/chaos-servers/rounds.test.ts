@@ -7,7 +7,7 @@ import { FAULTS } from '../../scripts/chaos/faults.ts'
 import type { Fault } from '../../scripts/chaos/fault.ts'
 import type { ProfileName } from '../../scripts/chaos/profiles.ts'
 import { runUntilItCounts } from '../../scripts/chaos/round.ts'
-import type { RoundOptions, RoundResult } from '../../scripts/chaos/round.ts'
+import type { RoundOptions, RoundResult } from '../../scripts/chaos/course.ts'
 import { lineOf } from '../../scripts/chaos/table.ts'
 import type { RuntimeName } from '../scenarios/served.ts'
 

@@ -5,7 +5,7 @@ import { FAULTS } from '../../scripts/chaos/faults.ts'
 import { ALL_CELLS, planOf } from '../../scripts/chaos/plan.ts'
 import type { PlannedCell } from '../../scripts/chaos/plan.ts'
 import { PROFILES } from '../../scripts/chaos/profiles.ts'
-import type { RoundResult } from '../../scripts/chaos/round.ts'
+import type { RoundResult } from '../../scripts/chaos/course.ts'
 import { cellsOf, exitCodeOf, shortfallOf, summaryOf, tableOf } from '../../scripts/chaos/table.ts'
 import { repoRoot } from '../../scripts/repo.ts'
 
