@@ -23,7 +23,7 @@ export interface RoundOptions {
   /** For tests of the verdict: another copy of the sources, which the processes run. */
   readonly project?: string | undefined
   /** For tests of the verdict. */
-  readonly appendfsync?: WorldOptions['appendfsync']
+  readonly forgetful?: WorldOptions['forgetful']
   /** For tests of the verdict: called when everything is landed and before it is judged. */
   tamper?(world: World): Promise<void>
 }

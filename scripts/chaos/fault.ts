@@ -42,6 +42,8 @@ export interface Fault {
   /** Why the other profiles cannot have it, where that is not that they have no Redis. */
   readonly notElsewhere?: string
   readonly needsReplica?: boolean
+  /** A lander has a rival, where processes share the stores. */
+  readonly needsRival?: boolean
   /** MariaDB is set back: processes learn of it only when they look. */
   readonly databaseGoesBack?: boolean
   /** Every answer that says no says also that it may be asked again, and every request is answered. */

@@ -6,13 +6,15 @@ import type { ServerNode } from './server-node.ts'
 import type { World } from './world.ts'
 
 /**
- * Paused in the middle of what it was doing. Where several processes share a Redis, that one is killed meanwhile:
- * the others begin a new generation, and the paused one wakes up in an old one.
+ * Paused in the middle of what it was doing. Where several processes share the stores, another one lands meanwhile
+ * what the paused one was landing, and Redis is killed: the others begin a new generation, and the paused one wakes up
+ * in an old one.
  */
 const zombie = (name: string, does: string, choose: (world: World) => readonly ServerNode[]): Fault => ({
   name,
   does,
   promised: safeEverywhere,
+  needsRival: true,
   strike: async (strike) => {
     strike.paused = strike.dice.pick(choose(strike.world))
     strike.paused.pause()
@@ -20,12 +22,16 @@ const zombie = (name: string, does: string, choose: (world: World) => readonly S
     await strike.releaseLanding()
   },
   heal: async ({ world, pauseMs, paused }) => {
+    const landed = await world.landings()
     await sleep(pauseMs / 3)
     if (world.nodes.length > 1) {
       await world.redis.kill()
       await world.redis.restart()
     }
     await sleep((2 * pauseMs) / 3)
+    const rival = world.landers.some((lander) => lander !== paused)
+    if (rival && (await world.landings()) === landed)
+      throw new Error('Nobody landed while a process was paused')
     paused?.resume()
   },
 })

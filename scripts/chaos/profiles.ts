@@ -6,13 +6,13 @@ export type ProfileName = (typeof PROFILES)[number]
 export type Role = 'all' | 'api' | 'lander'
 
 /** Which processes run: several where they share Redis and MariaDB, else the one that owns the journal's file. */
-export function rolesOf(profile: ProfileName, dice: Dice): readonly Role[] {
+export function rolesOf(profile: ProfileName, dice: Dice, needsRival: boolean): readonly Role[] {
   if (profile !== 'redis' && profile !== 'redis+wait') return ['all']
-  return dice.pick<readonly Role[]>([
+  const several: readonly (readonly Role[])[] = [
     ['all', 'all'],
-    ['api', 'api', 'lander'],
     ['api', 'all', 'lander'],
-  ])
+  ]
+  return dice.pick(needsRival ? several : [...several, ['api', 'api', 'lander']])
 }
 
 /** Servers of Redis in a row, each the replica of the one before it. */

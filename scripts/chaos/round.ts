@@ -105,15 +105,15 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 }
 
 /** An error: what kept the servers from starting. */
-async function opened(
-  { fault, profile, runtime, project, signal, appendfsync }: RoundOptions,
-  dice: Dice,
-): Promise<World | Error> {
-  const options = { needsReplica: fault.needsReplica ?? false, runtime, project, signal }
+async function opened({ fault, profile, ...options }: RoundOptions, dice: Dice): Promise<World | Error> {
   try {
-    return await World.open(profile, dice, appendfsync === undefined ? options : { ...options, appendfsync })
+    return await World.open(profile, dice, {
+      ...options,
+      needsReplica: fault.needsReplica ?? false,
+      needsRival: fault.needsRival ?? false,
+    })
   } catch (error) {
-    signal?.throwIfAborted()
+    options.signal?.throwIfAborted()
     return error instanceof Error ? error : new Error(String(error))
   }
 }

@@ -79,8 +79,10 @@ interface Parts {
 
 export interface WorldOptions {
   readonly needsReplica: boolean
-  /** Default `always`. `none` is what the verdict has to find. */
-  readonly appendfsync?: 'always' | 'none'
+  /** Where processes share the stores, two of them land. */
+  readonly needsRival: boolean
+  /** Redis stops to write its append-only file once the processes have opened it: what the verdict has to find. */
+  readonly forgetful?: boolean | undefined
   /** Of all processes; else each has one drawn. */
   readonly runtime?: RuntimeName | undefined
   /** Another copy of the sources, which the processes run. */
@@ -129,7 +131,6 @@ export class World {
       if (link !== undefined) replicaLinks.push(link)
       const redis = await startRedis({
         folder: join(folder, `redis-${'abc'[at]}`),
-        appendfsync: options.appendfsync ?? 'always',
         ...(link === undefined ? {} : { replicaOf: link.port }),
       })
       undo.defer(() => redis.kill('SIGKILL'))
@@ -138,7 +139,7 @@ export class World {
     }
     const mariadb = await starting
     const nodes: ServerNode[] = []
-    for (const [at, role] of rolesOf(profile, dice).entries()) {
+    for (const [at, role] of rolesOf(profile, dice, options.needsRival).entries()) {
       const name = `${role}-${'abc'[at]}`
       const own = join(folder, name)
       mkdirSync(own)
@@ -162,6 +163,7 @@ export class World {
       options.signal?.throwIfAborted()
       await node.start()
     }
+    if (options.forgetful === true) for (const redis of redises) await redis.ask('CONFIG SET appendonly no')
     return new World({ profile, folder, nodes, redises, mariadb, replicaLinks, undo: undo.move() })
   }
 
@@ -224,6 +226,14 @@ export class World {
         return [String(row['record_key']), { version, n: value.n, counter: value.counter }]
       }),
     )
+  }
+
+  /** Transactions that have landed something. */
+  async landings(): Promise<number> {
+    const [row] = await this.mariadb.ask(
+      `SELECT SUM(landings) AS landings FROM ${DATABASE}.spillway_position`,
+    )
+    return Number(row?.['landings'])
   }
 
   /** What the processes that run say of themselves; undefined for one that does not answer. */

@@ -39,7 +39,7 @@ function faultOf(name: string): Fault {
 const round = (
   name: string,
   profile: ProfileName,
-  changes: Pick<RoundOptions, 'appendfsync' | 'runtime' | 'tamper'> = {},
+  changes: Pick<RoundOptions, 'forgetful' | 'runtime' | 'tamper'> = {},
 ): Promise<RoundResult> =>
   runUntilItCounts({ fault: faultOf(name), profile, seed: SEED, pauseMs: PAUSE_MS, ...changes }, (result) =>
     console.log(lineOf(result)),
@@ -76,7 +76,7 @@ test(
   'the verdict finds a Redis that acknowledges what is on no disk',
   { timeout: ROUND_MS_MAX },
   async () => {
-    const result = await round('redis killed', 'redis', { appendfsync: 'none' })
+    const result = await round('redis killed', 'redis', { forgetful: true })
     expect(result.breaches.filter((breach) => breach.startsWith('R1 '))).not.toEqual([])
   },
 )
