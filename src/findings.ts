@@ -74,6 +74,18 @@ export const FINDINGS = {
     fix: 'Is it a file of Spillway? Keep a copy, then restore it from a backup or name the right folder with --data.',
   },
 
+  'redis-unreachable': {
+    about: 'redis',
+    state: 'bad',
+    meaning: 'Redis does not answer, or answers in no way that is known.',
+    fix: 'Start it, or correct host and port of the URL (redis:// without TLS, rediss:// with it) and its password.',
+  },
+  'redis-refused': {
+    about: 'redis',
+    state: 'bad',
+    meaning: 'Redis refuses what the URL asks for.',
+    fix: 'Correct the URL.',
+  },
   'redis-version': {
     about: 'redis',
     state: 'bad',
@@ -114,37 +126,37 @@ export const FINDINGS = {
     about: 'redis',
     state: 'bad',
     meaning: 'No append-only file: nothing that Redis holds survives its restart.',
-    fix: 'CONFIG SET appendonly yes',
+    fix: 'CONFIG SET appendonly yes, then CONFIG REWRITE (or set it in redis.conf)',
   },
   'redis-appendfsync': {
     about: 'redis',
     state: 'bad',
     meaning: 'Acknowledged writes of the last seconds can be lost with the machine.',
-    fix: 'CONFIG SET appendfsync always',
+    fix: 'CONFIG SET appendfsync always, then CONFIG REWRITE (or set it in redis.conf)',
   },
   'redis-fsync-on-rewrite': {
     about: 'redis',
     state: 'bad',
     meaning: 'Nothing is fsynced while the append-only file is rewritten.',
-    fix: 'CONFIG SET no-appendfsync-on-rewrite no',
+    fix: 'CONFIG SET no-appendfsync-on-rewrite no, then CONFIG REWRITE (or set it in redis.conf)',
   },
   'redis-snapshots': {
     about: 'redis',
     state: 'warning',
     meaning: 'A snapshot that fails stops all writes, and each one copies memory.',
-    fix: "CONFIG SET save ''",
+    fix: "CONFIG SET save '', then CONFIG REWRITE (or set it in redis.conf)",
   },
   'redis-eviction': {
     about: 'redis',
     state: 'bad',
     meaning: 'The eviction policy drops keys without a time to live: writes that have not landed.',
-    fix: 'CONFIG SET maxmemory-policy volatile-lru',
+    fix: 'CONFIG SET maxmemory-policy volatile-lru, then CONFIG REWRITE (or set it in redis.conf)',
   },
   'redis-maxmemory': {
     about: 'redis',
     state: 'warning',
     meaning: 'Redis grows until the machine has no memory left.',
-    fix: 'CONFIG SET maxmemory to what this machine can give, such as 2gb',
+    fix: 'CONFIG SET maxmemory to what this machine can give, such as 2gb, then CONFIG REWRITE (or set it in redis.conf)',
   },
   'redis-replicas-missing': {
     about: 'redis',
@@ -156,15 +168,33 @@ export const FINDINGS = {
     about: 'redis',
     state: 'warning',
     meaning: 'A primary that lost its replicas still takes writes of other programs.',
-    fix: 'CONFIG SET min-replicas-to-write to the value of waitReplicas',
+    fix: 'CONFIG SET min-replicas-to-write to the value of waitReplicas, then CONFIG REWRITE',
   },
   'redis-backlog-ttl': {
     about: 'redis',
     state: 'warning',
     meaning: 'After so long without a replica the identity of Redis changes, and a generation is raised.',
-    fix: 'CONFIG SET repl-backlog-ttl 0',
+    fix: 'CONFIG SET repl-backlog-ttl 0, then CONFIG REWRITE (or set it in redis.conf)',
   },
 
+  'mariadb-unreachable': {
+    about: 'mariadb',
+    state: 'bad',
+    meaning: 'MariaDB does not answer.',
+    fix: 'Start it, or correct host and port of the URL.',
+  },
+  'mariadb-refused': {
+    about: 'mariadb',
+    state: 'bad',
+    meaning: 'MariaDB refuses the user, the password or the database of the URL.',
+    fix: 'Correct the URL, or grant the user its rights on the database.',
+  },
+  'mariadb-rights': {
+    about: 'mariadb',
+    state: 'bad',
+    meaning: 'The user lacks rights without which nothing can be made or landed.',
+    fix: 'GRANT SELECT, INSERT, UPDATE, DELETE, CREATE on the database to it; or spillway ddl --apply as a user who may.',
+  },
   'mariadb-other-server': {
     about: 'mariadb',
     state: 'warning',
@@ -181,7 +211,7 @@ export const FINDINGS = {
     about: 'mariadb',
     state: 'bad',
     meaning: 'Commits of the last second can be lost, and the journal may have trimmed them.',
-    fix: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1',
+    fix: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, and in the configuration',
   },
   'mariadb-flush-method': {
     about: 'mariadb',
@@ -199,7 +229,7 @@ export const FINDINGS = {
     about: 'mariadb',
     state: 'bad',
     meaning: 'After a loss of power replicas may lack commits that this server has.',
-    fix: 'SET GLOBAL sync_binlog = 1',
+    fix: 'SET GLOBAL sync_binlog = 1, and in the configuration',
   },
   'mariadb-read-only': {
     about: 'mariadb',
@@ -235,13 +265,13 @@ export const FINDINGS = {
     about: 'mariadb',
     state: 'warning',
     meaning: 'Each process takes up to 6 connections; a few of them would use up all.',
-    fix: 'SET GLOBAL max_connections = 150',
+    fix: 'SET GLOBAL max_connections = 150, and in the configuration',
   },
   'mariadb-prepared': {
     about: 'mariadb',
     state: 'bad',
     meaning: 'Rows land by prepared statements, and there may be too few.',
-    fix: 'SET GLOBAL max_prepared_stmt_count = 16382',
+    fix: 'SET GLOBAL max_prepared_stmt_count = 16382, and in the configuration',
   },
   'mariadb-binlog-cache': {
     about: 'mariadb',
@@ -254,7 +284,7 @@ export const FINDINGS = {
     about: 'mariadb',
     state: 'warning',
     meaning: 'Replicas that repeat statements may come to other rows.',
-    fix: 'SET GLOBAL binlog_format = MIXED (or ROW)',
+    fix: 'SET GLOBAL binlog_format = MIXED (or ROW), and in the configuration',
   },
   'mariadb-galera': {
     about: 'mariadb',

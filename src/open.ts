@@ -31,7 +31,7 @@ import type { DdlPlan, ServerReport } from './stores.ts'
  */
 export async function open(options: TierOptions): Promise<Tier> {
   checkTierOptions(options)
-  const profile = profileOf(options, options.waitReplicas)
+  const profile = profileOf(options, options.waitReplicas, options.appendfsync)
   const collections = compile(profile, options)
   const stores = await openStores(profile, options)
   try {
@@ -69,7 +69,7 @@ export async function ddl(
   { apply = false }: { readonly apply?: boolean } = {},
 ): Promise<DdlPlan> {
   checkTierOptions(options)
-  const profile = profileOf(options, options.waitReplicas)
+  const profile = profileOf(options, options.waitReplicas, options.appendfsync)
   return ddlOf(
     profile,
     options,
@@ -80,11 +80,11 @@ export async function ddl(
 
 /**
  * What the servers that the options name say of themselves: settings on which the promise rests, tables. Changes
- * nothing. Rejects with `unavailable` where one does not answer.
+ * nothing. A server that does not answer, or refuses, is a finding.
  */
 export async function inspect(options: TierOptions): Promise<ServerReport> {
   checkTierOptions(options)
-  const profile = profileOf(options, options.waitReplicas)
+  const profile = profileOf(options, options.waitReplicas, options.appendfsync)
   return inspectStores(
     profile,
     options,

@@ -9,6 +9,7 @@ import { openSqliteDatabase } from './drivers/sqlite/database.ts'
 import { sqliteDdl } from './drivers/sqlite/ddl-plan.ts'
 import { openSqliteJournal } from './drivers/sqlite/journal.ts'
 import { systemClock } from './kit/clock.ts'
+import { isSpillwayError } from './errors.ts'
 import { ok, wrong } from './kit/finding.ts'
 import type { Finding } from './kit/finding.ts'
 import { redactUrl } from './options/store-url.ts'
@@ -57,6 +58,7 @@ export async function openStores(profile: Profile, options: TierOptions): Promis
   }
   try {
     if (profile.journal.scheme === 'same') {
+      await requireFsync(profile, options)
       const database = await keep(openDatabase(profile, options))
       const { openRedisFused } = await import('./drivers/redis/fused.ts')
       const fused = await openRedisFused({
@@ -73,6 +75,17 @@ export async function openStores(profile: Profile, options: TierOptions): Promis
     for (const store of opened.reverse()) await store.close().catch(() => undefined)
     throw error
   }
+}
+
+/** What this Redis acknowledges has to be as durable as was asked for. */
+async function requireFsync(profile: Profile, options: TierOptions): Promise<void> {
+  const { appendfsync = 'always' } = options
+  const durability = await import('./drivers/redis/durability.ts')
+  if (await durability.requireFsync(redisOptions(profile, options), appendfsync)) return
+  options.logger?.warn(
+    { appendfsync },
+    `Redis may not be asked for its settings (CONFIG): it is believed that its append-only file is written with fsync ${appendfsync}`,
+  )
 }
 
 export async function closeStores(stores: OpenStores): Promise<void> {
@@ -166,7 +179,7 @@ export interface ServerReport {
   readonly begun: boolean
 }
 
-/** Settings of the servers that a profile names, and their tables. Changes nothing. */
+/** Settings of the servers that a profile names, and their tables; one that cannot be asked is a finding. Changes nothing. */
 export async function inspectStores(
   profile: Profile,
   options: TierOptions,
@@ -175,18 +188,28 @@ export async function inspectStores(
   const findings: Finding[] = []
   if (profile.front.scheme === 'redis') {
     const { inspectRedis } = await import('./drivers/redis/server-findings.ts')
-    findings.push(
-      ...(await inspectRedis(
-        { ...redisOptions(profile, options), waitReplicas: options.waitReplicas ?? 0 },
-        profile.journal.scheme === 'same',
-      )),
-    )
+    const role = {
+      journal: profile.journal.scheme === 'same',
+      appendfsync: options.appendfsync ?? 'always',
+      waitReplicas: options.waitReplicas ?? 0,
+    }
+    const asked = inspectRedis(redisOptions(profile, options), role)
+    findings.push(...(await asked.catch((error: unknown) => refusal('redis', error))))
   }
   if (profile.database.scheme === 'sqlite') return { findings, begun: existsSync(profile.database.path) }
+  const database = await inspectMariadb(profile.database.url, tables).catch((error: unknown) => ({
+    findings: refusal('mariadb', error),
+    begun: false,
+  }))
+  return { findings: [...findings, ...database.findings], begun: database.begun }
+}
+
+async function inspectMariadb(url: string, tables: readonly TableSpec[]): Promise<ServerReport> {
+  const findings: Finding[] = []
   const { inspectMysqlServer } = await import('./drivers/mysql/server-findings.ts')
-  findings.push(...(await inspectMysqlServer(profile.database.url)))
+  findings.push(...(await inspectMysqlServer(url)))
   const { mysqlDdl } = await import('./drivers/mysql/ddl-plan.ts')
-  const { statements, problems } = await mysqlDdl(profile.database.url, tables, false)
+  const { statements, problems } = await mysqlDdl(url, tables, false)
   const begun = !statements.some((statement) => statement.includes(POSITION_TABLE))
   for (const problem of problems) findings.push(wrong('tables-unfit', problem))
   if (begun && statements.length > 0)
@@ -196,6 +219,13 @@ export async function inspectStores(
       ok('tables', begun ? 'the database has what the collections need' : 'there are none here yet'),
     )
   return { findings, begun }
+}
+
+/** A server that cannot be asked is what doctor is there to find. */
+function refusal(about: 'redis' | 'mariadb', error: unknown): Finding[] {
+  if (isSpillwayError(error, 'unavailable')) return [wrong(`${about}-unreachable`, error.detail)]
+  if (isSpillwayError(error, 'invalid')) return [wrong(`${about}-refused`, error.detail)]
+  throw error
 }
 
 /** Where acknowledged writes are until they have landed, for people. */

@@ -35,7 +35,8 @@ export const kinds: Record<'redis' | 'mariadb', Kind> = {
   redis: {
     port: 6_479,
     logFile: 'redis.log',
-    start: (folder, port) => startRedis({ folder, port, detached: true }),
+    // A bound, as a Redis that is in use has: full, it refuses writes and is not killed.
+    start: (folder, port) => startRedis({ folder, port, maxmemory: '1gb', detached: true }),
     version: async (port) =>
       /redis_version:(\S+)/.exec(await askRedis(port, 'INFO server'))?.[1] ?? 'unknown',
   },

@@ -63,12 +63,17 @@ const PAIRS: readonly Pair[] = [
   },
 ]
 
+/** Asked for by name: `appendfsync: 'everysec'`. */
+const EVERYSEC =
+  "Acknowledged writes survive kill -9 of Spillway's processes; those of the last two seconds may not survive the end of Redis or of its machine (AOF with fsync every second, as asked for), nor any the loss of its disk or failover to a lagging replica. What is lost is reported."
+
 const DATABASES = ['sqlite', 'mysql']
 
 /** The profile that three URLs name; anything that is not one is `invalid` and names the nearest that is. */
 export function profileOf(
   urls: { readonly front: string; readonly journal: string; readonly database: string },
   waitReplicas = 0,
+  appendfsync: 'always' | 'everysec' = 'always',
 ): Profile {
   const front = parseStoreUrl('front', urls.front)
   const journal = parseStoreUrl('journal', urls.journal)
@@ -86,7 +91,13 @@ export function profileOf(
       'invalid',
       `waitReplicas is for the profile redis (journal same); this is ${pair.name}.`,
     )
-  return { name: pair.name, promise: pair.promise(waitReplicas), front, journal, database }
+  if (appendfsync !== 'always' && pair.name !== 'redis')
+    throw new SpillwayError(
+      'invalid',
+      `appendfsync is for the profile redis (journal same); this is ${pair.name}.`,
+    )
+  const promise = appendfsync === 'always' ? pair.promise(waitReplicas) : EVERYSEC
+  return { name: pair.name, promise, front, journal, database }
 }
 
 function notAPair(front: StoreUrl, journal: StoreUrl): SpillwayError {

@@ -41,6 +41,11 @@ export interface TierOptions {
   readonly namespace?: string
   /** Profile redis: replicas that must have a write before it is acknowledged. Default 0. */
   readonly waitReplicas?: number
+  /**
+   * Profile redis: how Redis must write its append-only file, or `open` is `invalid`. `always` (default): what is
+   * acknowledged survives a loss of power. `everysec`: what was acknowledged in the last two seconds may not.
+   */
+  readonly appendfsync?: 'always' | 'everysec'
   /** Which loops this process runs: `all` (default), `api` (no landing), `lander`. */
   readonly role?: 'all' | 'api' | 'lander'
   /**
@@ -169,6 +174,14 @@ export const TIER_OPTIONS = {
     placeholder: 'count',
     meaning:
       'Profile redis: replicas that must have a write before it is acknowledged. With fewer alive, nothing is served.',
+  },
+  appendfsync: {
+    kind: 'choice',
+    choices: ['always', 'everysec'],
+    default: 'always',
+    placeholder: 'how',
+    meaning:
+      'Profile redis: how Redis must write its append-only file, or opening is refused. With everysec, what was acknowledged in the last two seconds may be lost with the machine.',
   },
   role: {
     kind: 'choice',

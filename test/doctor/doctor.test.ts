@@ -73,6 +73,7 @@ describe('the catalogue', () => {
       'src/cli/doctor/sqlite-file.ts',
       'src/drivers/redis/server-findings.ts',
       'src/drivers/mysql/server-findings.ts',
+      'src/drivers/mysql/rights.ts',
       'src/stores.ts',
     ]
     const source = files
@@ -93,16 +94,22 @@ test('people see the mark, the name and the fix of each finding', async () => {
   const { code, out } = await spillway(['doctor', ...args])
   expect(code).toBe(1)
   expect(out).toMatch(
-    /^✗ redis +appendfsync = no: .* \[redis-appendfsync\]\n +fix: CONFIG SET appendfsync always$/m,
+    /^✗ redis +appendfsync = no: .* \[redis-appendfsync\]\n +fix: CONFIG SET appendfsync always, then CONFIG REWRITE/m,
   )
   expect(out).toMatch(/^✓ mariadb +sync_binlog = 1$/m)
 })
 
-test('a server that does not answer: exit 7, and it is named', async () => {
-  const { spillway } = await import('../scenarios/served.ts')
+test('a server that does not answer is named, and what the other one says is told all the same', async () => {
+  await stores.global('sync_binlog', '0', '1')
   const gone = stores.fused({ redis: 'redis://127.0.0.1:1/0' })
-  const { code, err } = await spillway(['doctor', ...gone, '--open-timeout-ms', '500ms'])
-  expect([code, err]).toEqual([7, expect.stringContaining('127.0.0.1:1')])
+  const { code, wrong } = await doctor({ args: [...gone, '--open-timeout-ms', '500ms'] })
+  expect([code, wrong.map(({ id }) => id)]).toEqual([7, ['redis-unreachable', 'mariadb-sync-binlog']])
+})
+
+test('files that will be made where no folder is yet are no fault', async () => {
+  const journal = `sqlite:${folderOfItsOwn()}/not/there/yet/journal.db`
+  const args = ['--front', 'memory:', '--journal', journal, '--database', stores.mariadb.url]
+  expect(await doctor({ args })).toMatchObject({ code: 0, wrong: [] })
 })
 
 test('a data folder in use: exit 5, and the pid of its owner', async () => {

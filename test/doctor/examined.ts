@@ -26,8 +26,9 @@ export async function examined(id: FindingId, fault: Fault, stores: Stores): Pro
   return { ids: [...ids].sort(), code: report.code }
 }
 
-/** That finding, those that come with it and no other; 1 if one of them is bad. */
+/** That finding, those that come with it and no other; 7 for a server that does not answer, else 1 for what is bad. */
 export function due(id: FindingId, { also = [] }: Fault): Told {
   const ids = [id, ...also].sort()
+  if (id.endsWith('-unreachable')) return { ids, code: 7 }
   return { ids, code: ids.some((one) => FINDINGS[one].state === 'bad') ? 1 : 0 }
 }

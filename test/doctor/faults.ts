@@ -115,6 +115,16 @@ export const faults = {
     also: ['stores-refused'],
   },
 
+  'redis-unreachable': {
+    set: async (stores) => ({
+      args: [...stores.fused({ redis: 'redis://127.0.0.1:1/0' }), '--open-timeout-ms', '500ms'],
+    }),
+    found: /127\.0\.0\.1:1 does not answer/,
+  },
+  'redis-refused': {
+    set: async (stores) => ({ args: stores.fused({ redis: `${stores.redis.url.slice(0, -1)}99` }) }),
+    found: /names database 99|DB index is out of range/,
+  },
   'redis-version': {
     set: async (stores) => {
       const port = await proxyThatSays(stores.redis.port, /redis_version:\d/, 'redis_version:6')
@@ -196,7 +206,7 @@ export const faults = {
       return { args: [...stores.fused({ redis: redis.url }), '--wait-replicas', '1'] }
     },
     found: /^min-replicas-to-write = 0/,
-    fix: /^CONFIG SET min-replicas-to-write 1$/,
+    fix: /^CONFIG SET min-replicas-to-write 1,/,
   },
   'redis-backlog-ttl': {
     set: async (stores) => {
@@ -207,6 +217,28 @@ export const faults = {
     found: /^repl-backlog-ttl = 3600/,
   },
 
+  'mariadb-unreachable': {
+    set: async (stores) => ({ args: stores.fused({ mariadb: 'mysql://root@127.0.0.1:1/app' }) }),
+    found: /ECONNREFUSED/,
+  },
+  'mariadb-refused': {
+    set: async (stores) => ({
+      args: stores.fused({ mariadb: stores.mariadb.url.replace('root@', 'root:wrong@') }),
+    }),
+    found: /Access denied/,
+  },
+  'mariadb-rights': {
+    set: async (stores) => {
+      const database = await stores.emptyDatabase()
+      const name = new URL(database).pathname.slice(1)
+      await stores.mariadb.ask(
+        "CREATE OR REPLACE USER 'small'@'%' IDENTIFIED BY 'secret'",
+        `GRANT SELECT, INSERT, UPDATE, DELETE ON ${name}.* TO 'small'@'%'`,
+      )
+      return { args: stores.fused({ mariadb: database.replace('root@', 'small:secret@') }) }
+    },
+    found: /^the user small@% has no right to CREATE in this database$/,
+  },
   'mariadb-other-server': {
     set: (stores) => stores.startedWith('--version=8.0.36'),
     found: /^version 8\.0\.36/,

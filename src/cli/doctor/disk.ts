@@ -2,7 +2,7 @@
  * The folder and the file system that the stores are on.
  */
 import { accessSync, constants, existsSync, statSync, statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { bytes } from '../terminal/columns.ts'
 import { ok, wrong } from '../../kit/finding.ts'
 import type { Finding } from '../../kit/finding.ts'
@@ -54,9 +54,14 @@ function permissions(file: string): Finding {
   return ok('disk', `${file} (${shown})`)
 }
 
-/** Of each file that is there, and of the folders they are in. */
+/** The folder, or the nearest above it that is there. */
+function nearest(folder: string): string {
+  return existsSync(folder) ? folder : nearest(dirname(folder))
+}
+
+/** Of each file that is there, and of the folders they are in, or will be made in. */
 export function examineDisk(files: readonly string[]): Finding[] {
-  const folders = [...new Set(files.map((file) => dirname(file)))]
+  const folders = [...new Set(files.map((file) => nearest(dirname(resolve(file)))))]
   return [
     ...folders.flatMap(fileSystem),
     ...[...folders, ...files.filter((file) => existsSync(file))].map(permissions),

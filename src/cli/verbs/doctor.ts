@@ -8,11 +8,16 @@ import { ok, wrong } from '../../kit/finding.ts'
 import { examineSqliteFile } from '../doctor/sqlite-file.ts'
 import { EXIT } from '../exit-code.ts'
 import { existingStores, openTier } from '../open-stores.ts'
-import type { TierOptions } from '../../index.ts'
+import type { FindingId, TierOptions } from '../../index.ts'
 import type { Finding } from '../../kit/finding.ts'
 import type { Invocation, Verb } from '../verb.ts'
 
+const UNREACHABLE: readonly FindingId[] = ['redis-unreachable', 'mariadb-unreachable']
+
 const isBad = ({ state }: Finding): boolean => state === 'bad'
+const isUnreachable = ({ id }: Finding): boolean => id !== undefined && UNREACHABLE.includes(id)
+const isAway = (one: Finding): boolean =>
+  isUnreachable(one) || one.id === 'redis-refused' || one.id === 'mariadb-refused'
 const SQLITE = /^sqlite:(?:\/\/)?(.+)$/
 
 function examineRuntime(): Finding[] {
@@ -86,9 +91,11 @@ export const doctor: Verb = {
       ...servers.findings,
     ]
     // Last of all, because whoever opens a file sets it right.
-    const together = begun
-      ? await examineTogether(invocation, tier)
-      : [ok('stores', 'there are none here yet')]
+    const together = single.some(isAway)
+      ? []
+      : begun
+        ? await examineTogether(invocation, tier)
+        : [ok('stores', 'there are none here yet')]
     // What was found may well be why; without anything found nobody knows more than that they do not answer.
     if (together instanceof Error && !single.some(isBad)) throw together
     const findings = [
@@ -107,6 +114,7 @@ export const doctor: Verb = {
         if (finding.fix !== undefined) terminal.out(`  ${' '.repeat(12)} ${dim(`fix: ${finding.fix}`)}`)
       }
     }
+    if (findings.some(isUnreachable)) return EXIT.unreachable
     return healthy ? EXIT.ok : EXIT.failed
   },
 }

@@ -82,13 +82,19 @@ export function parseMysqlUrl(url: string): MysqlAddress {
         `The URL of the database at ${parsed.host} has the unknown parameter ${JSON.stringify(name)}.${didYouMean(name, PARAMETERS)}`,
       )
   }
+  const ssl = parsed.searchParams.get('ssl') ?? 'false'
+  if (!['true', 'false'].includes(ssl))
+    throw new SpillwayError(
+      'invalid',
+      `The URL of the database at ${parsed.host} has ssl=${ssl}: it is ssl=true (TLS with a verified certificate) or ssl=false.`,
+    )
   return {
     host: decodeURIComponent(parsed.hostname.replace(/^\[(.*)\]$/, '$1')),
     port: parsed.port === '' ? PORT : Number(parsed.port),
     user: decodeURIComponent(parsed.username),
     password: decodeURIComponent(parsed.password),
     database,
-    ssl: parsed.searchParams.get('ssl') === 'true',
+    ssl: ssl === 'true',
   }
 }
 

@@ -9,6 +9,7 @@ import type { FindingId } from '../../findings.ts'
 import type { Finding } from '../../kit/finding.ts'
 import { MysqlConnections, sourceOfUrl } from './connections.ts'
 import { unusable } from './database-failures.ts'
+import { rightsFindings } from './rights.ts'
 
 /** Global variables by name, in lower case. */
 export type ServerVariables = ReadonlyMap<string, string>
@@ -40,7 +41,10 @@ export async function inspectMysqlServer(url: string): Promise<Finding[]> {
   try {
     return await connections.use(async (connection) => {
       const rows = await connection.ask('SHOW GLOBAL VARIABLES')
-      return mysqlFindings(new Map(rows.map(([name, value]) => [String(name).toLowerCase(), String(value)])))
+      const variables = new Map(
+        rows.map(([name, value]) => [String(name).toLowerCase(), String(value)] as const),
+      )
+      return [...mysqlFindings(variables), ...(await rightsFindings(connection))]
     })
   } catch (error) {
     throw unusable(error)

@@ -17,9 +17,11 @@ export type ServerFacts = ReadonlyMap<string, string>
 export interface ServerRole {
   /** Redis is the journal too (fused), so that what is acknowledged must be durable there. */
   readonly journal: boolean
-  readonly waitReplicas: number
+  /** Asked for by name. */
+  readonly appendfsync?: 'always' | 'everysec'
+  readonly waitReplicas?: number
   /** The client is one for clusters. */
-  readonly cluster: boolean
+  readonly cluster?: boolean
 }
 
 const ABOUT = 'redis'
@@ -28,9 +30,12 @@ const WAIT_MS = 5_000
 const MAJOR_MIN = 7
 
 /** Asks the server, or every master of a cluster. Rejects with `unavailable` where one does not answer. */
-export async function inspectRedis(options: RedisStoreOptions, journal = true): Promise<Finding[]> {
+export async function inspectRedis(
+  options: RedisStoreOptions,
+  role: Omit<ServerRole, 'cluster'>,
+): Promise<Finding[]> {
   const { url } = placeOf(options)
-  const { clock, client, waitReplicas = 0 } = options
+  const { clock, client } = options
   const connection = await connectRedis({
     ...(url === undefined ? {} : { url }),
     ...(client === undefined ? {} : { client }),
@@ -46,7 +51,8 @@ export async function inspectRedis(options: RedisStoreOptions, journal = true): 
       nodes.map(async (node) => {
         const facts = await factsOf(node)
         const about = nodes.length === 1 ? ABOUT : `${ABOUT} ${node.options.host}:${node.options.port}`
-        return redisFindings(facts, { journal, waitReplicas, cluster }).map((one) => ({ ...one, about }))
+        const all = [...place(facts, url), ...redisFindings(facts, { ...role, cluster })]
+        return all.map((one) => ({ ...one, about }))
       }),
     )
     return found.flat()
@@ -71,6 +77,15 @@ async function factsOf(node: RedisClient): Promise<ServerFacts> {
   return facts
 }
 
+/** A number that the server does not have: SELECT fails, and everything goes on in database 0. */
+function place(facts: ServerFacts, url: string | undefined): Finding[] {
+  const named = url === undefined ? 0 : Number(new URL(url).pathname.slice(1))
+  const there = Number(facts.get('databases') ?? Number.POSITIVE_INFINITY)
+  return named < there
+    ? []
+    : [wrong('redis-refused', `the URL names database ${named}, and this server has 0 to ${there - 1}`)]
+}
+
 /** All findings, good ones too. */
 export function redisFindings(facts: ServerFacts, role: ServerRole): Finding[] {
   const findings = [...server(facts, role)]
@@ -80,7 +95,7 @@ export function redisFindings(facts: ServerFacts, role: ServerRole): Finding[] {
     )
     return findings
   }
-  if (role.journal) findings.push(...durability(facts))
+  if (role.journal) findings.push(...durability(facts, role))
   findings.push(...memory(facts), ...replication(facts, role))
   return findings
 }
@@ -108,16 +123,19 @@ function server(facts: ServerFacts, role: ServerRole): Finding[] {
 }
 
 /** What an acknowledged write survives. */
-function durability(facts: ServerFacts): Finding[] {
+function durability(facts: ServerFacts, { appendfsync }: ServerRole): Finding[] {
+  const asked = appendfsync === 'everysec' && facts.get('appendfsync') === 'everysec'
   const findings = [
     mustBe(facts, 'redis-appendonly', 'appendonly', 'yes', 'nothing survives a restart'),
-    mustBe(
-      facts,
-      'redis-appendfsync',
-      'appendfsync',
-      'always',
-      'acknowledged writes of the last seconds can be lost with the machine',
-    ),
+    asked
+      ? ok(ABOUT, 'appendfsync = everysec, as asked for')
+      : mustBe(
+          facts,
+          'redis-appendfsync',
+          'appendfsync',
+          'always',
+          'acknowledged writes of the last seconds can be lost with the machine',
+        ),
     mustBe(
       facts,
       'redis-fsync-on-rewrite',
@@ -157,7 +175,7 @@ function memory(facts: ServerFacts): Finding[] {
   return findings
 }
 
-function replication(facts: ServerFacts, { journal, waitReplicas }: ServerRole): Finding[] {
+function replication(facts: ServerFacts, { journal, waitReplicas = 0 }: ServerRole): Finding[] {
   const findings: Finding[] = []
   const replicas = Number(facts.get('connected_slaves') ?? 0)
   if (waitReplicas > replicas)
@@ -173,7 +191,9 @@ function replication(facts: ServerFacts, { journal, waitReplicas }: ServerRole):
       wrong(
         'redis-min-replicas',
         `min-replicas-to-write = ${fewest}: a primary that lost its replicas still takes writes of others`,
-        { fix: `CONFIG SET min-replicas-to-write ${waitReplicas}` },
+        {
+          fix: `CONFIG SET min-replicas-to-write ${waitReplicas}, then CONFIG REWRITE (or set it in redis.conf)`,
+        },
       ),
     )
   const ttl = facts.get('repl-backlog-ttl')

@@ -270,6 +270,7 @@ describe('a server that refuses', () => {
     ['mysql://root@127.0.0.1:1', /must name one database/],
     ['redis://127.0.0.1/0', /is not one of MariaDB/],
     ['mysql://root@127.0.0.1/db?charset=latin1', /unknown parameter "charset"/],
+    ['mysql://root@127.0.0.1/db?ssl=yes', /ssl=yes: it is ssl=true.*or ssl=false/],
   ])('the URL %s is invalid', async (url, message) => {
     await expect(openMysqlDatabase({ url, clock: systemClock })).rejects.toMatchObject({
       code: 'invalid',

@@ -24,8 +24,8 @@ test('a healthy server has nothing wrong, and says what was looked at', async ()
 
 describe('faults that can be set while it runs', () => {
   const faults: [string, string, string, 'bad' | 'warning', RegExp][] = [
-    ['innodb_flush_log_at_trx_commit', '2', '1', 'bad', /^SET GLOBAL innodb_flush_log_at_trx_commit = 1$/],
-    ['sync_binlog', '0', '1', 'bad', /^SET GLOBAL sync_binlog = 1$/],
+    ['innodb_flush_log_at_trx_commit', '2', '1', 'bad', /^SET GLOBAL innodb_flush_log_at_trx_commit = 1,/],
+    ['sync_binlog', '0', '1', 'bad', /^SET GLOBAL sync_binlog = 1,/],
     ['read_only', 'ON', 'OFF', 'bad', /read_only = OFF/],
     ['max_allowed_packet', '1048576', '16777216', 'bad', /SET GLOBAL max_allowed_packet/],
     ['max_allowed_packet', '4194304', '16777216', 'warning', /SET GLOBAL max_allowed_packet/],

@@ -79,7 +79,10 @@ test('partitions are spread over the masters, each whole on one', async () => {
 })
 
 test('a tier on a cluster keeps its promises under load, also while scripts are forgotten', async () => {
-  const { tier } = await redisTier(cluster.url, 'same', { clients: { redis: client } })
+  const { tier } = await redisTier(cluster.url, 'same', {
+    clients: { redis: client },
+    appendfsync: 'everysec',
+  })
   const load = new Load(tier).start()
   await load.more(300)
   for (const master of cluster.masters) await master.ask('SCRIPT FLUSH')

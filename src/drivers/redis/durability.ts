@@ -1,0 +1,78 @@
+/**
+ * Whether a Redis that is to be the journal keeps what it acknowledges: looked at once, before the first write.
+ *
+ *   appendonly no                              refused
+ *   appendonly yes, appendfsync always         what the profile promises
+ *                   appendfsync everysec       only if asked for by name: two seconds may go with the machine
+ *                   appendfsync no             refused
+ *   CONFIG forbidden (managed servers)         nobody can tell: believed, and said
+ *
+ * A setting that somebody changes later is found by `spillway doctor`.
+ */
+import { SpillwayError } from '../../errors.ts'
+import { connectRedis, isCluster } from './connection.ts'
+import type { RedisClient } from './connection.ts'
+import { placeOf } from './place.ts'
+import { noAnswer } from './redis-failures.ts'
+import type { RedisStoreOptions } from './store.ts'
+
+type AppendFsync = 'always' | 'everysec'
+
+const WAIT_MS = 5_000
+const FORBIDDEN = /^(NOPERM|ERR unknown command|ERR.*not allowed)/i
+
+/**
+ * Asks the server, or every master of a cluster. Rejects with `invalid` where a setting is weaker than wanted,
+ * `unavailable` where one does not answer. False: it may not be asked.
+ */
+export async function requireFsync(options: RedisStoreOptions, wanted: AppendFsync): Promise<boolean> {
+  const { url } = placeOf(options)
+  const { clock, client } = options
+  const connection = await connectRedis({
+    ...(url === undefined ? {} : { url }),
+    ...(client === undefined ? {} : { client }),
+    clock,
+    connectTimeoutMs: options.connectTimeoutMs ?? WAIT_MS,
+    callTimeoutMs: options.callTimeoutMs ?? WAIT_MS,
+    name: 'spillway-settings',
+  })
+  try {
+    const nodes = isCluster(connection) ? connection.nodes('master') : [connection]
+    const asked = await Promise.all(nodes.map((node) => requireOf(node, wanted)))
+    return asked.every(Boolean)
+  } finally {
+    connection.disconnect()
+  }
+}
+
+async function requireOf(node: RedisClient, wanted: AppendFsync): Promise<boolean> {
+  let settings: Map<string, string>
+  try {
+    settings = await settingsOf(node, 'append*')
+  } catch (error) {
+    if (error instanceof Error && FORBIDDEN.test(error.message)) return false
+    throw noAnswer(error)
+  }
+  const [written, fsync] = [settings.get('appendonly'), settings.get('appendfsync')]
+  if (written === undefined || fsync === undefined) return false
+  if (written === 'yes' && (fsync === 'always' || fsync === wanted)) return true
+  const [shown, mend, risk] =
+    written === 'yes'
+      ? [`appendfsync = ${fsync}`, 'CONFIG SET appendfsync always', 'the last seconds of them']
+      : [`appendonly = ${written}`, 'CONFIG SET appendonly yes', 'all of them']
+  const accept =
+    written === 'yes' && fsync === 'everysec'
+      ? " Or accept it by name: appendfsync: 'everysec' (--appendfsync everysec)."
+      : ''
+  throw new SpillwayError(
+    'invalid',
+    `Redis has ${shown}, so that acknowledged writes, ${risk}, could be lost with its machine. ${mend} and CONFIG REWRITE (or set it in redis.conf).${accept}`,
+  )
+}
+
+async function settingsOf(node: RedisClient, pattern: string): Promise<Map<string, string>> {
+  const flat = (await node.call('CONFIG', 'GET', pattern)) as string[]
+  const settings = new Map<string, string>()
+  for (let i = 0; i + 1 < flat.length; i += 2) settings.set(flat[i] as string, flat[i + 1] as string)
+  return settings
+}
