@@ -10,7 +10,8 @@
 import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { withDeadline } from '../kit/clock.ts'
 import { Coalescer } from '../kit/coalescer.ts'
-import type { ControlEntry, EntryId, PlacedEntry, WriteEntry } from '../model/entry.ts'
+import type { Outcome } from '../kit/coalescer.ts'
+import type { ControlEntry, EntryId, Mark, PlacedEntry, WriteEntry } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
 import type { FusedBatch, FusedFront, FusedVerdict, FusedWriteResult } from '../ports/fused.ts'
 import { AppendUnknown } from './append-lane.ts'
@@ -23,20 +24,57 @@ import { orAbort, unknownOutcome } from './settle.ts'
 import type { Settled, Settler } from './settle.ts'
 import { bytesOfWrites } from './tail.ts'
 import { refusal } from './write-separate.ts'
-import type { WritePath, WriteRequest, Written } from './write-path.ts'
+import type { WriteOutcome, WritePath, WriteRequest, Written } from './write-path.ts'
 
 const ATTEMPTS_MAX = 6
 /** Nothing was done: this process spoke for another identity or generation. */
 const FENCED = Symbol('fenced')
 /** Entries that are worth a second call beside one that is out. */
-const BESIDE_MIN = 32
+const BESIDE_MIN = 64
 
 interface Sent {
   readonly partition: number
   readonly entry: WriteEntry
+  /** Up to where its writer knew the stream. */
+  readonly mark: Mark
 }
 
 type Answer = FusedVerdict | typeof FENCED
+
+interface Tried {
+  readonly sent: Sent
+  readonly answer: Answer | AppendUnknown
+}
+
+/** A write on the straight line: applied by the first call, with no promise of its own. Anything else goes `onwards`. */
+class Begun implements Outcome<Answer> {
+  readonly sent: Sent
+  readonly request: WriteRequest
+  readonly outcome: WriteOutcome
+  readonly #onwards: (begun: Begun, answer: Answer | AppendUnknown) => void
+
+  constructor(
+    sent: Sent,
+    request: WriteRequest,
+    outcome: WriteOutcome,
+    onwards: (begun: Begun, answer: Answer | AppendUnknown) => void,
+  ) {
+    this.sent = sent
+    this.request = request
+    this.outcome = outcome
+    this.#onwards = onwards
+  }
+
+  done(verdict: Answer): void {
+    if (verdict === FENCED || verdict.kind !== 'applied') this.#onwards(this, verdict)
+    else this.outcome.done({ first: verdict.first, stage: 'visible' })
+  }
+
+  failed(error: unknown): void {
+    if (error instanceof AppendUnknown) this.#onwards(this, error)
+    else this.outcome.failed(error)
+  }
+}
 
 /** What one call has for one partition, and where in the call each of its entries stands. */
 class Group {
@@ -100,18 +138,42 @@ export class FusedWriter implements WritePath {
     )
   }
 
-  async write(request: WriteRequest): Promise<Written> {
+  write(request: WriteRequest): Promise<Written> {
+    return this.#write(request)
+  }
+
+  begin(request: WriteRequest, outcome: WriteOutcome): void {
+    const begun = new Begun(this.#try(request), request, outcome, this.#onwards)
+    this.#lane(request.partition).hand(begun.sent, begun)
+  }
+
+  /** What was begun has not been applied at once. */
+  readonly #onwards = ({ sent, request, outcome }: Begun, answer: Answer | AppendUnknown): void => {
+    this.#write(request, { sent, answer }).then(
+      (written) => outcome.done(written),
+      (error: unknown) => outcome.failed(error),
+    )
+  }
+
+  #try({ partition, writes }: WriteRequest): Sent {
+    const { mark } = this.#partition(partition)
+    const id = this.#options.context.random.id()
+    return { partition, mark, entry: { kind: 'write', id, knownEnd: mark.position, writes } }
+  }
+
+  async #write(request: WriteRequest, begun?: Tried): Promise<Written> {
     const { partition, writes, signal } = request
     const { context } = this.#options
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const known = this.#partition(partition).mark
-      const entry: WriteEntry = { kind: 'write', id: context.random.id(), knownEnd: known.position, writes }
+      const sent = attempt === 1 && begun !== undefined ? begun.sent : this.#try(request)
       let verdict: Answer
       try {
-        verdict = await this.#lane(partition).add({ partition, entry })
+        const answer = begun?.sent === sent ? begun.answer : await this.#lane(partition).add(sent)
+        if (answer instanceof AppendUnknown) throw answer
+        verdict = answer
       } catch (error) {
         if (!(error instanceof AppendUnknown)) throw error
-        const handle = handleOf(partition, entry, known)
+        const handle = handleOf(partition, sent.entry, sent.mark)
         const settling = this.#settle(handle, error)
         const settled = await (signal === undefined ? settling : orAbort(settling, signal, () => handle))
         if (settled.kind === 'void') continue

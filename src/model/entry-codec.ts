@@ -67,7 +67,8 @@ export class EntryWriter {
     this.#at = 0
   }
 
-  write(entry: Entry): void {
+  /** `bare`: without the bytes of values, which their store has beside it. */
+  write(entry: Entry, bare = false): void {
     this.#ensure(FIXED_BYTES_MAX + NAME_BYTES_MAX)
     const start = this.#at
     this.#at += 4
@@ -75,7 +76,7 @@ export class EntryWriter {
     this.#name(entry.id)
     switch (entry.kind) {
       case 'write':
-        this.#writes(entry)
+        this.#writes(entry, bare)
         break
       case 'void':
         this.#ensure(FIXED_BYTES_MAX + NAME_BYTES_MAX)
@@ -94,19 +95,20 @@ export class EntryWriter {
     this.#view.setUint32(start, this.#at - start - 4, true)
   }
 
-  #writes(entry: WriteEntry): void {
+  #writes(entry: WriteEntry, bare: boolean): void {
     const { writes } = entry
     invariant(writes.length <= WRITES_MAX, `A frame of ${writes.length} writes is above ${WRITES_MAX}`)
     this.#f64(entry.knownEnd)
     this.#view.setUint16(this.#at, writes.length, true)
     this.#at += 2
-    for (let i = 0; i < writes.length; i += 1) this.#one(writes[i] as Write)
+    for (let i = 0; i < writes.length; i += 1) this.#one(writes[i] as Write, bare)
   }
 
-  #one(write: Write): void {
+  #one(write: Write, bare: boolean): void {
     const { collection, key, ifVersion, value } = write
+    const bytes = bare || value === undefined ? NO_BYTES : value.bytes
     // A UTF-16 unit is at most 3 bytes of UTF-8.
-    this.#ensure(FIXED_BYTES_MAX + NAME_BYTES_MAX + key.length * 3 + (value?.bytes.byteLength ?? 0))
+    this.#ensure(FIXED_BYTES_MAX + NAME_BYTES_MAX + key.length * 3 + bytes.byteLength)
     this.#u8((ifVersion === undefined ? 0 : HAS_CONDITION) | (value === undefined ? 0 : HAS_VALUE))
     this.#name(collection)
     this.#key(key)
@@ -114,9 +116,10 @@ export class EntryWriter {
     if (value === undefined) return
     this.#u8(value.codec)
     this.#u32(value.rawBytes)
-    this.#u32(value.bytes.byteLength)
-    this.#bytes.set(value.bytes, this.#at)
-    this.#at += value.bytes.byteLength
+    this.#u32(bytes.byteLength)
+    if (bare) return
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.byteLength
   }
 
   #name(text: string): void {

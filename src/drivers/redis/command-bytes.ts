@@ -6,11 +6,14 @@
  * ioredis makes three small buffers of each binary argument; a batch has hundreds of them, and every value of 500
  * bytes would cost more to send than to judge. Here each is copied once.
  */
+import type { EntryWriter } from '../../model/entry-codec.ts'
 import type { Version } from '../../model/position.ts'
 import type { Value } from '../../model/value.ts'
-import { HEADER_BYTES_MAX, headerOf } from './layout.ts'
+import { HEADER_BYTES_MAX, writeHeader } from './layout.ts'
 
-const CRLF = 0x0a0d
+const CR = 0x0d
+const LF = 0x0a
+const ZERO = 0x30
 const STAR = 0x2a
 const DOLLAR = 0x24
 /** `$`, digits of a length, two line ends. */
@@ -19,6 +22,7 @@ const FRAME_BYTES = 20
 export class CommandBytes {
   #buffer: Buffer
   #at = 0
+  readonly #header = Buffer.allocUnsafe(HEADER_BYTES_MAX)
 
   /** Writes into `buffer`, and into a larger one of its own when that is full. */
   constructor(buffer: Buffer) {
@@ -56,27 +60,36 @@ export class CommandBytes {
     return this
   }
 
-  /** Two parts as one argument. */
-  joined(first: Uint8Array, second: Uint8Array): this {
-    const length = first.byteLength + second.byteLength
+  /** A prefix and bytes `from` to `end` of `source` as one argument; no view is made of those. */
+  joined(prefix: Buffer, source: Buffer, from: number, end: number): this {
+    const length = prefix.byteLength + end - from
     this.#ensure(length)
     this.#line(DOLLAR, length)
-    this.#buffer.set(first, this.#at)
-    this.#buffer.set(second, this.#at + first.byteLength)
-    this.#at += length
+    this.#at += prefix.copy(this.#buffer, this.#at)
+    this.#at += source.copy(this.#buffer, this.#at, from, end)
+    this.#end()
+    return this
+  }
+
+  /** What the writer has written. */
+  entries(writer: EntryWriter): this {
+    this.#ensure(writer.length)
+    this.#line(DOLLAR, writer.length)
+    writer.copyTo(this.#buffer, this.#at)
+    this.#at += writer.length
     this.#end()
     return this
   }
 
   /** A value as it is stored: header and bytes. */
   stored(version: Version, value: Value): this {
-    this.#ensure(value.bytes.byteLength + HEADER_BYTES_MAX)
-    const header = headerOf(version, value)
-    this.#line(DOLLAR, header.byteLength + value.bytes.byteLength)
-    this.#buffer.set(header, this.#at)
-    this.#at += header.byteLength
-    this.#buffer.set(value.bytes, this.#at)
-    this.#at += value.bytes.byteLength
+    const { bytes } = value
+    this.#ensure(bytes.byteLength + HEADER_BYTES_MAX)
+    const headerBytes = writeHeader(this.#header, 0, version, value)
+    this.#line(DOLLAR, headerBytes + bytes.byteLength)
+    this.#at += this.#header.copy(this.#buffer, this.#at, 0, headerBytes)
+    this.#buffer.set(bytes, this.#at)
+    this.#at += bytes.byteLength
     this.#end()
     return this
   }
@@ -85,15 +98,23 @@ export class CommandBytes {
     return this.#buffer.subarray(0, this.#at)
   }
 
+  /** Digit by digit: a call into the runtime costs more than the few that there are. */
   #line(mark: number, value: number): void {
     this.#buffer[this.#at] = mark
-    this.#at += 1
-    this.#at += this.#buffer.write(String(value), this.#at, 'latin1')
+    let digits = 1
+    for (let rest = value; rest >= 10; rest = Math.trunc(rest / 10)) digits += 1
+    let rest = value
+    for (let at = this.#at + digits; at > this.#at; at -= 1) {
+      this.#buffer[at] = ZERO + (rest % 10)
+      rest = Math.trunc(rest / 10)
+    }
+    this.#at += 1 + digits
     this.#end()
   }
 
   #end(): void {
-    this.#buffer.writeUInt16LE(CRLF, this.#at)
+    this.#buffer[this.#at] = CR
+    this.#buffer[this.#at + 1] = LF
     this.#at += 2
   }
 

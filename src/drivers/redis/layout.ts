@@ -25,7 +25,7 @@
  */
 import { SpillwayError } from '../../errors.ts'
 import { EntryReader } from '../../model/entry-codec.ts'
-import type { Entry, Mark, RecordRef, StoredEntry, Write, WriteEntry } from '../../model/entry.ts'
+import type { Entry, Mark, RecordRef, StoredEntry } from '../../model/entry.ts'
 import { spanOf } from '../../model/entry.ts'
 import { digestOf } from '../../model/fold.ts'
 import type { Position, Version } from '../../model/position.ts'
@@ -35,9 +35,7 @@ import type { Codec, Value } from '../../model/value.ts'
 import { HELD_ABSENT } from '../../ports/front.ts'
 import type { FrontSeen, Held } from '../../ports/front.ts'
 import { fusedJournalName } from '../../ports/fused.ts'
-import { encodeEntries } from './encode-entries.ts'
 
-const NO_BYTES = new Uint8Array()
 const KIND_ABSENT = 3
 const HAS_RAW_BYTES = 4
 const KIND_SPAN = 2 ** 45
@@ -60,22 +58,28 @@ export function nameOf(ref: RecordRef): string {
 }
 
 /** What stands before a value's bytes, or alone where the record is absent. */
-export function headerOf(version: Version, value: Value | undefined): Buffer {
+function headerOf(version: Version, value: Value | undefined): Buffer {
+  const header = Buffer.allocUnsafe(HEADER_BYTES_MAX)
+  return header.subarray(0, writeHeader(header, 0, version, value))
+}
+
+/** The same, written to `target` at `at`; how many bytes it took. */
+export function writeHeader(target: Buffer, at: number, version: Version, value: Value | undefined): number {
   const hasRawBytes = value !== undefined && value.rawBytes !== value.bytes.byteLength
   const kind = value === undefined ? KIND_ABSENT : value.codec + (hasRawBytes ? HAS_RAW_BYTES : 0)
   const generation = generationOf(version)
   const count = countOf(version)
   const short = generation < GENERATIONS_SHORT && count < GENERATION_SPAN
   const length = short ? SHORT_BYTES : LONG_BYTES
-  const header = Buffer.allocUnsafe(length + (hasRawBytes ? RAW_BYTES_BYTES : 0))
-  if (short) header.writeUIntBE(kind * KIND_SPAN + generation * GENERATION_SPAN + count, 0, SHORT_BYTES)
+  if (short) target.writeUIntBE(kind * KIND_SPAN + generation * GENERATION_SPAN + count, at, SHORT_BYTES)
   else {
-    header[0] = LONG + kind
-    header.writeUIntBE(Math.floor(version / LOWER_SPAN), 1, 3)
-    header.writeUInt32BE(version % LOWER_SPAN, 4)
+    target[at] = LONG + kind
+    target.writeUIntBE(Math.floor(version / LOWER_SPAN), at + 1, 3)
+    target.writeUInt32BE(version % LOWER_SPAN, at + 4)
   }
-  if (hasRawBytes) header.writeUInt32LE(value.rawBytes, length)
-  return header
+  if (!hasRawBytes) return length
+  target.writeUInt32LE(value.rawBytes, at + length)
+  return length + RAW_BYTES_BYTES
 }
 
 interface Header {
@@ -220,21 +224,6 @@ export function entriesOf(id: string, fields: readonly Buffer[]): StoredEntry[] 
   const before = positionOfId(id) - span
   for (const one of stored) one.offset += before
   return stored
-}
-
-/** Entries as field `e` has them. Written out member by member: spreading each object took as long as all the rest. */
-export function bareEntries(entries: readonly WriteEntry[]): Buffer {
-  return encodeEntries(
-    entries.map(({ kind, id, knownEnd, writes }) => ({ kind, id, knownEnd, writes: writes.map(bare) })),
-  )
-}
-
-function bare({ collection, key, value, ifVersion }: Write): Write {
-  return { collection, key, value: value && bareValue(value), ifVersion }
-}
-
-function bareValue({ codec, rawBytes }: Value): Value {
-  return { codec, rawBytes, bytes: NO_BYTES }
 }
 
 function damaged(id: string): SpillwayError {

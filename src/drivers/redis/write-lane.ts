@@ -3,13 +3,13 @@
  * it (the identity, the socket, the fsync) is paid once for all its partitions; of a cluster each is asked by itself.
  */
 import { SpillwayError, invariant } from '../../errors.ts'
-import type { WriteEntry } from '../../model/entry.ts'
+import { EntryWriter } from '../../model/entry-codec.ts'
 import type { Position, Version } from '../../model/position.ts'
 import { ORIGIN, plus } from '../../model/position.ts'
 import type { FrontSeen } from '../../ports/front.ts'
 import type { FusedBatch } from '../../ports/fused.ts'
 import type { CommandBytes } from './command-bytes.ts'
-import { bareEntries, nameOf } from './layout.ts'
+import { nameOf } from './layout.ts'
 import type { RedisStore, Reply } from './store.ts'
 
 export type WrittenBatch =
@@ -24,7 +24,7 @@ export type WrittenBatch =
     }
 
 /** Writes of one frame, as arguments of one XADD and one MSET in Lua, whose stack holds 8,000. */
-const FRAME_WRITES_MAX = 3_000
+export const FRAME_WRITES_MAX = 3_000
 /** Identity, generation, position, two counts, the entries and whether it is plain; of a plain one four more. */
 const ARGUMENTS_OF_BATCH = 7
 const ARGUMENTS_OF_PLAIN = 4
@@ -32,14 +32,27 @@ const ARGUMENTS_OF_PLAIN = 4
 const PLAIN_BYTES_MAX = 256 * 1024
 const PLAIN_WRITES_MAX = 1_500
 const LENGTH_BYTES = 2
+/** Entries without values, and names, of most batches; both grow. */
+const SCRATCH_BYTES = 64 * 1024
 /** Bytes of one character, at most. */
 const UTF8_MAX = 3
+
+/** A batch, and what its arguments are, found out by one look at its writes. */
+interface Measured extends FusedBatch {
+  readonly writes: number
+  readonly values: number
+  readonly names: number
+  /** Unconditional puts, few enough: as long as nobody else has written, there is nothing to judge. */
+  readonly plain: boolean
+}
 
 export class WriteLane {
   readonly #store: RedisStore
   readonly #ageMax: number
   /** Writes of each partition that are out. */
   readonly #out: Float64Array
+  readonly #entries = new EntryWriter(new ArrayBuffer(SCRATCH_BYTES))
+  #names = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 
   constructor(store: RedisStore, ageMax: number) {
     this.#store = store
@@ -50,20 +63,18 @@ export class WriteLane {
   async write(batches: readonly FusedBatch[]): Promise<WrittenBatch[]> {
     const store = this.#store
     invariant(!store.cluster || batches.length === 1, 'A cluster was given several partitions in one call')
-    for (const { entries } of batches) mustFit(entries)
+    const measured = batches.map(measure)
     let args = 2
-    for (const { entries } of batches) {
-      args += ARGUMENTS_OF_BATCH + valuesOf(entries)
-      if (isPlain(entries)) args += ARGUMENTS_OF_PLAIN + writesOf(entries)
-    }
+    for (const { values, plain } of measured)
+      args += ARGUMENTS_OF_BATCH + values + (plain ? ARGUMENTS_OF_PLAIN + values : 0)
     const partitions = batches.map(({ partition }) => partition)
     const write = (out: CommandBytes): void => {
       out.text(store.waitReplicas).text(this.#ageMax)
-      for (const batch of batches) this.#write(out, batch)
+      for (const batch of measured) this.#write(out, batch)
     }
     const calling = store.writeMany('write', partitions, { args, write }, anyWritten)
-    this.#count(batches, 1)
-    const [who, live, ...groups] = await calling.finally(() => this.#count(batches, -1))
+    this.#count(measured, 1)
+    const [who, live, ...groups] = await calling.finally(() => this.#count(measured, -1))
     return (groups as Reply[]).map(([kind, text, before, verdicts, missing], index) => {
       const seen = store.seen(partitions[index] as number, who, text)
       switch (String(kind)) {
@@ -83,19 +94,24 @@ export class WriteLane {
     })
   }
 
-  #count(batches: readonly FusedBatch[], times: 1 | -1): void {
+  #count(batches: readonly Measured[], times: 1 | -1): void {
     const out = this.#out
-    for (const { partition, entries } of batches)
-      out[partition] = (out[partition] ?? 0) + times * writesOf(entries)
+    for (const { partition, writes } of batches) out[partition] = (out[partition] ?? 0) + times * writes
   }
 
   /** Values get the versions that they will have if nobody else wrote since the last answer, and nothing is refused. */
-  #write(out: CommandBytes, { partition, identity, generation, entries }: FusedBatch): void {
+  #write(out: CommandBytes, batch: Measured): void {
+    const { partition, identity, generation, entries, values, plain } = batch
     const last = this.#store.lastSeen(partition)
     const expected = plus(last?.seen.mark?.position ?? ORIGIN, this.#out[partition] ?? 0)
-    out.text(identity).text(generation).text(expected).text(entries.length)
-    const bare = bareEntries(entries)
-    out.bytes(bare).text(valuesOf(entries))
+    const bare = this.#entries
+    bare.rewind()
+    let lastEntry = 0
+    for (const entry of entries) {
+      lastEntry = bare.length
+      bare.write(entry, true)
+    }
+    out.text(identity).text(generation).text(expected).text(entries.length).entries(bare).text(values)
     let version: Version = expected
     for (const { writes } of entries) {
       for (const { value } of writes) {
@@ -103,91 +119,67 @@ export class WriteLane {
         if (value !== undefined) out.stored(version, value)
       }
     }
-    if (!isPlain(entries)) out.text(0)
+    if (!plain) out.text(0)
     else {
-      out
-        .text(1)
-        .text(last?.epoch ?? '')
-        .text(lastStart(bare))
-      this.#writePlain(out, this.#store.valuePrefix(partition, last?.epoch ?? ''), entries)
+      const epoch = last?.epoch ?? ''
+      out.text(1).text(epoch).text(lastEntry)
+      this.#writePlain(out, this.#store.valuePrefix(partition, epoch), batch)
     }
   }
 
   /** What a script that has nothing to judge hands on as it is. */
-  #writePlain(out: CommandBytes, keyPrefix: Buffer, entries: readonly WriteEntry[]): void {
+  #writePlain(out: CommandBytes, keyPrefix: Buffer, batch: Measured): void {
+    if (this.#names.byteLength < batch.names) this.#names = Buffer.allocUnsafeSlow(batch.names)
+    const names = this.#names
     let knownEnd = Number.POSITIVE_INFINITY
-    let room = 0
-    for (const entry of entries) {
-      knownEnd = Math.min(knownEnd, entry.knownEnd)
-      for (const { collection, key } of entry.writes)
-        room += LENGTH_BYTES + UTF8_MAX * (collection.length + 1 + key.length)
-    }
-    out.text(knownEnd)
-    const names = Buffer.allocUnsafe(room)
-    const ends: number[] = []
     let at = 0
-    for (const { writes } of entries) {
-      for (const write of writes) {
+    for (const entry of batch.entries) {
+      knownEnd = Math.min(knownEnd, entry.knownEnd)
+      for (const write of entry.writes) {
         const length = names.write(nameOf(write), at + LENGTH_BYTES)
         names.writeUInt16LE(length, at)
         at += LENGTH_BYTES + length
-        ends.push(at)
       }
     }
-    out.bytes(names.subarray(0, at))
-    let from = LENGTH_BYTES
-    for (const end of ends) {
-      out.joined(keyPrefix, names.subarray(from, end))
-      from = end + LENGTH_BYTES
+    out.text(knownEnd).bytes(names.subarray(0, at))
+    for (let from = 0; from < at;) {
+      const end = from + LENGTH_BYTES + names.readUInt16LE(from)
+      out.joined(keyPrefix, names, from + LENGTH_BYTES, end)
+      from = end
     }
   }
 }
 
-/** Where the last of several entries begins; each begins with the length of the rest of it. */
-function lastStart(entries: Buffer): number {
-  let at = 0
-  for (;;) {
-    const next = at + 4 + entries.readUInt32LE(at)
-    if (next >= entries.byteLength) return at
-    at = next
-  }
-}
-
-/** Unconditional puts, few enough: as long as nobody else has written, there is nothing to judge. */
-function isPlain(entries: readonly WriteEntry[]): boolean {
-  let bytes = 0
-  let count = 0
-  for (const { writes } of entries) {
-    for (const { value, ifVersion } of writes) {
-      if (value === undefined || ifVersion !== undefined) return false
-      bytes += value.bytes.byteLength
-      count += 1
-    }
-  }
-  return count > 0 && count <= PLAIN_WRITES_MAX && bytes <= PLAIN_BYTES_MAX
-}
-
-function writesOf(entries: readonly WriteEntry[]): number {
-  let count = 0
-  for (const { writes } of entries) count += writes.length
-  return count
-}
-
-function valuesOf(entries: readonly WriteEntry[]): number {
+/** Refuses a frame that no call takes. */
+function measure(batch: FusedBatch): Measured {
+  const { partition, identity, generation, entries } = batch
+  let writes = 0
   let values = 0
-  for (const { writes } of entries) for (const { value } of writes) if (value !== undefined) values += 1
-  return values
+  let names = 0
+  let bytes = 0
+  let conditional = false
+  for (const { writes: each } of entries) {
+    if (each.length > FRAME_WRITES_MAX) throw frameTooLong(each.length)
+    writes += each.length
+    for (const { collection, key, value, ifVersion } of each) {
+      names += LENGTH_BYTES + UTF8_MAX * (collection.length + 1 + key.length)
+      if (ifVersion !== undefined) conditional = true
+      if (value === undefined) continue
+      values += 1
+      bytes += value.bytes.byteLength
+    }
+  }
+  const puts = !conditional && values === writes && writes > 0
+  const plain = puts && writes <= PLAIN_WRITES_MAX && bytes <= PLAIN_BYTES_MAX
+  return { partition, identity, generation, entries, writes, values, names, plain }
 }
 
-function mustFit(entries: readonly WriteEntry[]): void {
-  for (const { writes } of entries)
-    if (writes.length > FRAME_WRITES_MAX)
-      throw new SpillwayError(
-        'unavailable',
-        `A frame of ${writes.length} writes is above ${FRAME_WRITES_MAX}, the most that Redis takes at once.`,
-      )
+function frameTooLong(writes: number): SpillwayError {
+  return new SpillwayError(
+    'unavailable',
+    `A frame of ${writes} writes is above ${FRAME_WRITES_MAX}, the most that Redis takes at once.`,
+  )
 }
-
 function anyWritten([, , ...groups]: Reply): boolean {
   return (groups as Reply[]).some(([kind]) => String(kind) === 'written')
 }
