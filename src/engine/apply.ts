@@ -274,6 +274,11 @@ export class Applier {
     const sent = gate.through
     const filled = await front.fill(partition, result.seen.identity, read.position, rows)
     this.#saw(filled.seen, sent)
+    if (filled.noRoom === true)
+      throw new SpillwayError(
+        'unavailable',
+        `The front of partition ${partition} has no room for what a condition in the journal needs; it waits for some.`,
+      )
     if (filled.held.some((held) => held === undefined)) {
       throw new SpillwayError(
         'unavailable',

@@ -13,6 +13,14 @@ export function asked<T>(call: Promise<T>): Promise<T> {
   })
 }
 
+/** What failed, as the end of a longer sentence for people. */
+export function lastFailure(error: unknown): string {
+  let at = error
+  while (at instanceof Error && at.cause instanceof SpillwayError) at = at.cause
+  const text = at instanceof SpillwayError ? at.detail : at instanceof Error ? at.message : String(at)
+  return `Last failure: ${text.replace(/; nothing has happened, retry\.$/, '.')}`
+}
+
 /** Repeats a step of opening while stores are away, for `openTimeoutMs`; every other failure is final. */
 export async function untilStoresAnswer<T>(context: EngineContext, step: () => Promise<T>): Promise<T> {
   const { clock, random, settings, report } = context

@@ -10,12 +10,13 @@
  * That one comparison replaces every token and lease: it is exact for puts, deletes, absence and joined misses.
  * Bounds: every read ends within its time (default 5 s) with `catching-up`; fills wait in a bounded coalescer.
  */
-import { SpillwayError } from '../errors.ts'
+import { SpillwayError, isSpillwayError } from '../errors.ts'
 import { Coalescer } from '../kit/coalescer.ts'
 import type { RecordRef } from '../model/entry.ts'
 import type { Position } from '../model/position.ts'
 import type { DropUpTo, FrontReads, FrontSeen, Held } from '../ports/front.ts'
 import { dropOf } from './apply.ts'
+import { lastFailure } from './asked.ts'
 import type { EngineContext } from './context.ts'
 import type { Gate } from './gate.ts'
 
@@ -38,6 +39,8 @@ export interface ReadLimits {
 
 interface FillItem {
   readonly ref: RecordRef
+  /** An answer is of no use unless the front keeps it. */
+  readonly keep: boolean
 }
 
 /** A fill call brought rows that the front did not take. */
@@ -79,6 +82,7 @@ export class Reader {
     const held = await this.#hold(partition, refs, settings.holdMs)
     if (held) return
     await this.#patiently(limits, async (attempt) => {
+      attempt.keep = true
       for (;;) {
         await this.#slow(partition, refs, {}, attempt)
         if (await this.#hold(partition, refs, settings.holdMs)) return
@@ -97,8 +101,11 @@ export class Reader {
   #quick(partition: number, refs: readonly RecordRef[], limits: ReadLimits): Promise<readonly Held[]> {
     const one = this.#partitions[partition] as ReadPartition
     const { through: sent, epoch } = one.gate
-    const slowly = (): Promise<readonly Held[]> =>
-      this.#patiently(limits, (attempt) => this.#slow(partition, refs, limits, attempt))
+    const slowly = (failure?: unknown): Promise<readonly Held[]> =>
+      this.#patiently(limits, (attempt) => {
+        attempt.failure = failure
+        return this.#slow(partition, refs, limits, attempt)
+      })
     return this.#front.read(partition, refs).then(({ seen, held }) => {
       if (!mayServe(one, seen, sent, epoch) || !isComplete(held)) return slowly()
       return held
@@ -160,9 +167,11 @@ export class Reader {
           held ??
           (this.#fills[partition] as Coalescer<FillItem, Held | typeof NOT_TAKEN>).add({
             ref: refs[index] as RecordRef,
+            keep: attempt.keep,
           }),
       ),
     ).catch((error: unknown) => {
+      if (attempt.keep && isSpillwayError(error, 'overloaded')) throw error
       attempt.failure = error
       return undefined
     })
@@ -170,7 +179,7 @@ export class Reader {
     return filled.every((held) => held !== NOT_TAKEN) ? (filled as Held[]) : undefined
   }
 
-  async #fill(partition: number, items: readonly FillItem[]): Promise<(Held | typeof NOT_TAKEN)[]> {
+  async #fill(partition: number, items: readonly FillItem[]): Promise<(Held | typeof NOT_TAKEN | Error)[]> {
     const one = this.#partitions[partition] as ReadPartition
     const identity = one.gate.identity
     const refs = items.map((item) => item.ref)
@@ -185,7 +194,10 @@ export class Reader {
     }
     const through = answer.seen.mark?.position ?? 0
     if (read.position > through) one.dropUpTo(dropOf(await this.#context.database.snapshot(partition)))
-    return answer.held.map((held) => held ?? NOT_TAKEN)
+    return answer.held.map((held, index) => {
+      const isLost = answer.noRoom === true && held === rows[index]?.held && (items[index] as FillItem).keep
+      return isLost ? noRoom() : (held ?? NOT_TAKEN)
+    })
   }
 
   #pause(signal: AbortSignal): Promise<void> {
@@ -196,7 +208,7 @@ export class Reader {
     const { clock, settings } = this.#context
     const timeoutMs = Math.min(limits.timeoutMs, settings.waitMsMax)
     const controller = new AbortController()
-    const attempt: Attempt = { signal: controller.signal, failure: undefined }
+    const attempt: Attempt = { signal: controller.signal, failure: undefined, keep: false }
     const cancel = clock.after(timeoutMs, () => controller.abort(lateError(timeoutMs, attempt.failure)))
     const onAbort = (): void => controller.abort(limits.signal?.reason)
     limits.signal?.addEventListener('abort', onAbort, { once: true })
@@ -221,13 +233,22 @@ export class Reader {
 interface Attempt {
   readonly signal: AbortSignal
   failure: unknown
+  /** What is read has to be in the front afterwards. */
+  keep: boolean
+}
+
+function noRoom(): SpillwayError {
+  return new SpillwayError(
+    'overloaded',
+    'The front has no room for what the condition needs; nothing has happened, retry when landing has made some.',
+  )
 }
 
 function lateError(timeoutMs: number, failure: unknown): SpillwayError {
   if (failure !== undefined) {
     return new SpillwayError(
       'unavailable',
-      `The stores did not answer within ${timeoutMs} ms; nothing has happened, retry.`,
+      `The stores did not answer within ${timeoutMs} ms; nothing has happened, retry. ${lastFailure(failure)}`,
       { cause: failure },
     )
   }

@@ -6,6 +6,7 @@ import { countOf, generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { FrontSeen } from '../ports/front.ts'
+import { lastFailure } from './asked.ts'
 import type { EngineContext } from './context.ts'
 import { FollowPace } from './follow-pace.ts'
 import type { Acknowledged } from './fused-loss.ts'
@@ -101,6 +102,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     writes,
     settler,
     judged: true,
+    frameWritesMax: fused.frameWritesMax,
     get generation() {
       return Math.max(...partitions.map((one) => one.generation))
     },
@@ -168,7 +170,7 @@ async function adoptable(
   }
   throw new SpillwayError(
     'recovering',
-    'The store changed and could not be recovered yet; nothing has happened, retry.',
+    `The store changed and could not be recovered yet; nothing has happened, retry. ${lastFailure(failure)}`,
     { cause: failure },
   )
 }

@@ -86,6 +86,7 @@ export async function openSeparateShape(options: SeparateShapeOptions): Promise<
     writes,
     settler,
     judged: false,
+    frameWritesMax: undefined,
     get generation() {
       return partitions.reduce((max, one) => Math.max(max, generationOf(one.end)), recovered.generation)
     },

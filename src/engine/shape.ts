@@ -34,6 +34,8 @@ export interface Shape {
   readonly settler: Settler
   /** True when what is in the journal was judged when it was appended. */
   readonly judged: boolean
+  /** Writes of one frame that the store of the journal can take as a whole; undefined: any number. */
+  readonly frameWritesMax: number | undefined
   /** The generation that this process speaks for. */
   readonly generation: number
   /** Resolves when a write would be taken now; rejects with the reason. Really asks the store. */

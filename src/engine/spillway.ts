@@ -66,13 +66,7 @@ export class Spillway implements Tier {
     writes: readonly AtomicWrite[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Receipt[]> {
-    const { batchMax } = this.#engine.context.settings
-    if (writes.length === 0 || writes.length > batchMax) {
-      throw new SpillwayError(
-        'invalid',
-        `A frame has 1 to ${batchMax} writes (batchMax); this one has ${writes.length}.`,
-      )
-    }
+    this.#checkLength(writes.length)
     const admitted = await Promise.all(writes.map((write) => this.#admit(write)))
     const partition = this.#partitionOfFrame(admitted)
     const written = await this.#engine.write(partition, admitted, options.signal)
@@ -167,6 +161,20 @@ export class Spillway implements Tier {
       ifVersion: ifVersion(write.ifVersion),
       partition: runtime.partitionOf(key),
     }
+  }
+
+  #checkLength(writes: number): void {
+    const { batchMax } = this.#engine.context.settings
+    const { frameWritesMax = batchMax } = this.#engine.shape
+    if (writes > 0 && writes <= Math.min(batchMax, frameWritesMax)) return
+    const bound =
+      frameWritesMax < batchMax
+        ? `${frameWritesMax} writes, the most that this journal takes as a whole`
+        : `${batchMax} writes (batchMax)`
+    throw new SpillwayError(
+      'invalid',
+      `A frame has 1 to ${bound}; this one has ${writes}. Send several frames, or single writes.`,
+    )
   }
 
   #partitionOfFrame(writes: readonly (Write & { readonly partition: number })[]): number {

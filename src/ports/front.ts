@@ -96,6 +96,11 @@ export interface FrontRead {
   readonly held: readonly (Held | undefined)[]
 }
 
+export interface FrontFilled extends FrontRead {
+  /** True: there was no room to keep it. What is answered is exact all the same, and will be a miss again. */
+  readonly noRoom?: boolean
+}
+
 export interface FrontFillRow extends RecordRef {
   readonly held: Held
 }
@@ -119,14 +124,15 @@ export interface FrontReads {
   /**
    * Offers rows that the database had at `position`. A row is taken only if the front does not hold its key
    * and floor ≤ position ≤ through; the answer is what the front holds afterwards (undefined = not taken).
-   * `identity` must match, else nothing is taken.
+   * `identity` must match, else nothing is taken. A front that has no room compares all the same: what it would take
+   * is as exact for its reader as if it were kept.
    */
   fill(
     partition: number,
     identity: string,
     position: Position,
     rows: readonly FrontFillRow[],
-  ): Promise<FrontRead>
+  ): Promise<FrontFilled>
   /**
    * Keeps keys from being released for `forMs` (conditional writes hold their keys until they are applied).
    * Answers like `read`. Bounded in number: beyond the bound it answers without holding.

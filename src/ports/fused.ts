@@ -52,6 +52,8 @@ export interface FusedFront {
   readonly partitions: number
   /** Whether one `write` takes batches of several partitions; without it, of one. */
   readonly sharesCalls: boolean
+  /** Writes of one frame, at most: one call has to judge and append it as a whole. Undefined: as entries can hold. */
+  readonly frameWritesMax?: number
   readonly front: FrontReads
   /** Offsets are packed positions of the last write of an entry. */
   readonly journal: JournalReader

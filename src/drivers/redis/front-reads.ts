@@ -8,7 +8,15 @@
 import type { Clock } from '../../kit/clock.ts'
 import type { RecordRef } from '../../model/entry.ts'
 import type { Position } from '../../model/position.ts'
-import type { FoldSnapshot, FrontFillRow, FrontRead, FrontReads, FrontSeen, Held } from '../../ports/front.ts'
+import type {
+  FoldSnapshot,
+  FrontFillRow,
+  FrontFilled,
+  FrontRead,
+  FrontReads,
+  FrontSeen,
+  Held,
+} from '../../ports/front.ts'
 import { encodeHeld, nameOf } from './layout.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import type { MemoryOptions } from './memory-watch.ts'
@@ -34,17 +42,14 @@ export class RedisFrontReads implements FrontReads {
   readonly #store: RedisStore
   readonly #lane: ReadLane
   readonly #holdsMax: number
-  readonly #besideJournal: boolean
   readonly #memory: MemoryWatch
   #reserved = 0
 
-  /** `besideJournal`: Redis is not the journal. */
-  constructor(store: RedisStore, clock: Clock, options: FrontReadsOptions, besideJournal: boolean) {
+  constructor(store: RedisStore, clock: Clock, options: FrontReadsOptions) {
     this.#store = store
     this.#lane = new ReadLane(store)
     this.#holdsMax = options.holdsMax ?? HOLDS_MAX
     this.#memory = new MemoryWatch(store, clock, options)
-    this.#besideJournal = besideJournal
   }
 
   /** Learns the server's maxmemory. */
@@ -65,13 +70,14 @@ export class RedisFrontReads implements FrontReads {
     identity: string,
     position: Position,
     rows: readonly FrontFillRow[],
-  ): Promise<FrontRead> {
+  ): Promise<FrontFilled> {
     const { waitReplicas } = this.#store
+    let noRoom = false
     const args: (string | number | Buffer)[] = [waitReplicas, identity, position, this.#memory.landedTtlMs]
     for (const row of rows) args.push(nameOf(row), encodeHeld(row.held))
     const reply = this.#store.read('fill', [partition], args).catch((error: unknown) => {
-      // Beside a journal an apply waits for what it filled: there it has to be kept, or to fail.
-      if (this.#besideJournal || !isFull(error)) throw error
+      if (!isFull(error)) throw error
+      noRoom = true
       return this.#store.read(
         'fill-full',
         [partition],
@@ -83,6 +89,7 @@ export class RedisFrontReads implements FrontReads {
     return {
       seen: this.#store.seen(partition, who, text),
       held: (taken as (number | Buffer)[]).map((one, index) => filled(one, rows[index] as FrontFillRow)),
+      noRoom,
     }
   }
 

@@ -64,7 +64,7 @@ class RedisFront extends RedisFrontReads implements Front {
   readonly #ageMax: number
 
   constructor(store: RedisStore, options: RedisFrontOptions) {
-    super(store, options.clock, options, true)
+    super(store, options.clock, options)
     this.#store = store
     this.#ageMax = options.ageMax ?? AGE_MAX
   }

@@ -33,7 +33,7 @@ import type { FrontReadsOptions } from './front-reads.ts'
 import { RedisStore } from './store.ts'
 import type { RedisStoreOptions, Reply } from './store.ts'
 import { RedisStream } from './stream.ts'
-import { WriteLane } from './write-lane.ts'
+import { FRAME_WRITES_MAX, WriteLane } from './write-lane.ts'
 
 export interface RedisFusedOptions extends RedisStoreOptions, FrontReadsOptions {
   /** Tests only: positions after which a void is forgotten. */
@@ -49,7 +49,7 @@ const COLLECT_KEYS = 1_000
  */
 export async function openRedisFused(options: RedisFusedOptions): Promise<RedisFused> {
   const store = await RedisStore.open(options)
-  const front = new RedisFrontReads(store, options.clock, options, false)
+  const front = new RedisFrontReads(store, options.clock, options)
   try {
     await front.measure()
   } catch (error) {
@@ -62,6 +62,7 @@ export async function openRedisFused(options: RedisFusedOptions): Promise<RedisF
 export class RedisFused implements FusedFront {
   readonly partitions: number
   readonly sharesCalls: boolean
+  readonly frameWritesMax = FRAME_WRITES_MAX
   readonly front: RedisFrontReads
   readonly journal: RedisStream
   readonly #store: RedisStore

@@ -3,6 +3,7 @@
  * four times a second, because the answer only decides when landed values may go.
  */
 import type { Clock } from '../../kit/clock.ts'
+import { noAnswer } from './redis-failures.ts'
 import type { RedisStore } from './store.ts'
 
 export interface MemoryOptions {
@@ -41,7 +42,9 @@ export class MemoryWatch {
 
   async measure(): Promise<void> {
     this.#measuredAt = this.#clock.monotonic()
-    const { used, max, policy } = await this.#store.memory()
+    const { used, max, policy } = await this.#store.memory().catch((error: unknown) => {
+      throw noAnswer(error)
+    })
     this.#used = used
     this.#max = max
     this.#evicts = policy !== 'noeviction'

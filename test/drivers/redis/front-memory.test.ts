@@ -3,7 +3,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openRedisFront } from '../../../src/drivers/redis/front.ts'
 import { systemClock } from '../../../src/kit/clock.ts'
 import type { ApplyResult, Front } from '../../../src/ports/front.ts'
-import { Line, emptyFold, ref, shown } from '../../conformance/line.ts'
+import type { Position, Version } from '../../../src/model/position.ts'
+import { Line, emptyFold, ref, shown, valueOf } from '../../conformance/line.ts'
 import { privateRedis } from '../../servers/private-servers.ts'
 import { newNamespace, plainClient } from './redis-store.ts'
 
@@ -93,6 +94,27 @@ test('discarding a partition gives its memory back', async () => {
   await front.discard(0, seen.identity)
   await expect.poll(async () => (await client.keys(`${namespace}:*`)).length, { timeout: 10_000 }).toBe(1)
   expect((await front.state(0)).mark).toBeUndefined()
+})
+
+test('a fill that there is no room for is compared all the same, says so, and is not kept', async () => {
+  const { line, apply, front } = await started()
+  const client = admin()
+  line.put('a', 'held')
+  const { seen } = await apply(0)
+  const row = (key: string) => ({ ...ref(key), held: { version: 1 as Version, value: valueOf('landed') } })
+  await client.config('SET', 'maxmemory', 1)
+  onTestFinished(() => void client.config('SET', 'maxmemory', '32mb'))
+  const filled = await front.fill(0, seen.identity, line.end, [row('a'), row('b')])
+  expect(filled.noRoom).toBe(true)
+  expect(filled.held.map(shown)).toEqual([expect.stringMatching(/ held$/), expect.stringMatching(/landed/)])
+  const beyond = await front.fill(0, seen.identity, (line.end + 1) as Position, [row('b')])
+  expect(beyond.held).toEqual([undefined])
+  const elsewhere = await front.fill(0, 'another', line.end, [row('b')])
+  expect(elsewhere.held).toEqual([undefined])
+  expect((await front.read(0, [ref('b')])).held).toEqual([undefined])
+  await client.config('SET', 'maxmemory', '32mb')
+  expect((await front.fill(0, seen.identity, line.end, [row('b')])).noRoom).toBe(false)
+  expect(shown((await front.read(0, [ref('b')])).held[0])).toMatch(/landed/)
 })
 
 test('what is journaled becomes visible though others have filled the memory (OOM)', async () => {

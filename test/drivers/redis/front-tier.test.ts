@@ -70,6 +70,33 @@ describe('a Redis front beside a SQLite journal', () => {
     expect((await records.get('k1'))?.value).toBe(100)
   })
 
+  test('a record that only the database has is read although others have filled the memory of Redis', async () => {
+    // Redis uses more than it may: what has landed is let go at once.
+    await admin.set('ballast', 'x'.repeat(4_000_000))
+    onTestFinished(async () => {
+      await admin.config('SET', 'maxmemory', 0)
+      await admin.del('ballast')
+    })
+    const { tier, namespace } = await redisTier(redis.url, 'sqlite', { frontBytesMax: 2 ** 20 })
+    const records = tier.records<number>('forms')
+    for (let n = 0; n < 10; n += 1) await (await records.put(`k${n}`, n)).landed()
+    let evicted = 0
+    await expect
+      .poll(async () => (evicted += await evictLanded(admin, namespace)), { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(10)
+    await admin.config('SET', 'maxmemory', 1)
+    for (let n = 0; n < 10; n += 1) expect((await records.get(`k${n}`))?.value).toBe(n)
+    expect(await records.get('never')).toBeUndefined()
+    // What is journaled becomes visible; a condition needs its key kept, and says at once that there is no room for it.
+    expect((await records.put('k1', 101)).stage).toBe('visible')
+    expect((await records.get('k1'))?.value).toBe(101)
+    await expect(records.put('k0', 100, { ifVersion: 1 })).rejects.toMatchObject({ code: 'overloaded' })
+    await admin.config('SET', 'maxmemory', 0)
+    const { version = -1 } = (await records.get('k0')) ?? {}
+    await records.put('k0', 100, { ifVersion: version })
+    expect((await records.get('k0'))?.value).toBe(100)
+  })
+
   test('an emptied Redis costs nothing, with un-landed writes and calls in flight', async () => {
     const { tier, appDb } = await redisTier(redis.url, 'sqlite')
     const load = new Load(tier).start()

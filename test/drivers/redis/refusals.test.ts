@@ -206,6 +206,27 @@ test('while Redis loads its data nothing is believed, and afterwards the store i
   expect(await put(one, 'c')).toBe('answered')
 })
 
+test('a frame of as many writes as the port says goes in as a whole', async () => {
+  const redis = await privateRedis({ appendfsync: 'none' }, onTestFinished)
+  const one = await oneWriter({ url: redis.url })
+  const { frameWritesMax = 0 } = one.fused
+  expect(frameWritesMax).toBeGreaterThan(1_000)
+  const writes = Array.from({ length: frameWritesMax }, (_, n) => write(`k${n}`, '1'))
+  expect(await one.send(one.entry(writes))).toEqual([
+    { kind: 'applied', first: position(1, 1), last: position(1, frameWritesMax) },
+  ])
+})
+
+test('a user who may not ask Redis for its memory is told so', async () => {
+  const redis = await privateRedis({}, onTestFinished)
+  await admin(redis.url).call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '+@all', '-info')
+  const url = redis.url.replace('redis://', 'redis://blind:secret@')
+  await expect(oneWriter({ url })).rejects.toMatchObject({
+    code: 'unavailable',
+    detail: expect.stringMatching(/ACL/),
+  })
+})
+
 test('a server that wants a password, or whose user may not run scripts, is unavailable and says why', async () => {
   const redis = await privateRedis({}, onTestFinished)
   const one = await oneWriter({ url: redis.url })
