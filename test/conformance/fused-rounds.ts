@@ -76,7 +76,7 @@ export class Rounds {
     const { identity, generation } = process.beliefs[partition] as Belief
     const spoken = { process, partition, identity, generation }
     const dice = this.integer(100)
-    if (controls && dice < 6) return { ...spoken, kind: 'control', entry: this.#control() }
+    if (controls && dice < 9) return { ...spoken, kind: 'control', entry: this.#control() }
     if (dice < 18) return { ...spoken, kind: 'read', refs: REFS.filter(() => this.chance(0.4)) }
     const entries = this.chance(plain) ? this.#plain(process, partition) : this.#mixed(process, partition)
     return { ...spoken, kind: 'write', entries }
@@ -88,7 +88,7 @@ export class Rounds {
     const dice = this.integer(20)
     if (dice === 0) return { kind: 'seal', id, collection: SEALABLE }
     if (dice < 12)
-      return { kind: 'void', id, target: `entry-${Math.max(0, this.#ids - 5 + this.integer(60))}` }
+      return { kind: 'void', id, target: `entry-${Math.max(0, this.#ids - 1 + this.integer(10))}` }
     return { kind: 'marker', id }
   }
 

@@ -21,6 +21,7 @@ import type { FoldSnapshot, FrontFillRow, FrontSeen, Held } from '../../src/port
 import { HELD_ABSENT } from '../../src/ports/front.ts'
 import type { FusedFront, FusedVerdict, FusedWriteResult } from '../../src/ports/fused.ts'
 import type { FakeFused } from '../../src/testing/fake-fused.ts'
+import type { World } from '../../src/testing/index.ts'
 import { REFS } from './fused-rounds.ts'
 import type { Ask, Belief, Process } from './fused-rounds.ts'
 import { ALL, NOTHING, writeBatch } from './fused-under-test.ts'
@@ -35,6 +36,8 @@ type Result =
       readonly placed: Pick<PlacedEntry, 'first' | 'last'>
     }
   | { readonly kind: 'read'; readonly seen: FrontSeen; readonly held: readonly (Held | undefined)[] }
+
+type AskedWrite = Extract<Ask, { kind: 'write' }>
 
 type Said =
   | { readonly result: Result }
@@ -54,6 +57,8 @@ export interface Raised {
   readonly keep: boolean
   readonly fold: FoldSnapshot
   readonly fence: number
+  /** Where the partition stood behind the fence. */
+  readonly end: Position
   readonly seen: FrontSeen
 }
 
@@ -64,6 +69,8 @@ export interface TwinsOptions {
   readonly twin: FusedFront
   /** The same, to be looked into. */
   readonly fake: FakeFused
+  /** Where the twin's calls take their time. */
+  readonly world: World
 }
 
 /** What a run met, by name; a run that never met something proves nothing about it. */
@@ -130,10 +137,10 @@ export class Twins {
     const generation = (this.#generations[partition] as number) + 1
     const { fused } = by
     const fence = await fused.fence(partition, generation)
-    const { identity } = await fused.front.state(partition)
+    const { identity, mark } = await fused.front.state(partition)
     const seen = await fused.openGeneration(partition, identity, generation, keep, fold)
     this.#generations[partition] = generation
-    return { partition, generation, identity, keep, fold, fence, seen }
+    return { partition, generation, identity, keep, fold, fence, end: mark?.position ?? ORIGIN, seen }
   }
 
   /** Processes learn what a raise has brought, those that are asked to. */
@@ -155,13 +162,18 @@ export class Twins {
         .sort((a, b) => (a.at as number) - (b.at as number))
       const raise = raised?.partition === partition ? raised : undefined
       const opening = raise?.seen.mark?.position ?? Number.POSITIVE_INFINITY
-      const isOlder = ({ one, at }: (typeof ordered)[number]): boolean =>
-        (at as number) < opening && one.ask.generation < (raise?.generation ?? 0) && isFenced(one)
+      // Whoever spoke for what stood until then was turned away by the fence, after which nothing was written.
+      const isClosedOut = ({ one, at }: (typeof ordered)[number]): boolean =>
+        (at as number) < opening &&
+        isFenced(one) &&
+        one.ask.identity === raise?.identity &&
+        one.ask.generation === raise.generation - 1
       for (const each of ordered)
-        if ((each.at as number) < opening && !isOlder(each)) await this.#again(each.one, fresh)
+        if ((each.at as number) < opening && !isClosedOut(each)) await this.#again(each.one, fresh)
       if (raise !== undefined) {
-        expect(await this.#options.twin.fence(partition, raise.generation)).toBe(raise.fence)
-        for (const each of ordered) if (isOlder(each)) await this.#again(each.one, fresh)
+        expect(this.end(partition)).toBe(raise.end)
+        expect(await this.#twin((twin) => twin.fence(partition, raise.generation))).toBe(raise.fence)
+        for (const each of ordered) if (isClosedOut(each)) await this.#again(each.one, fresh)
         await this.#open(raise)
       }
       for (const each of ordered) if ((each.at as number) >= opening) await this.#again(each.one, fresh)
@@ -170,8 +182,9 @@ export class Twins {
   }
 
   async #open({ partition, generation, identity, keep, fold, seen }: Raised): Promise<void> {
-    const { twin } = this.#options
-    const opened = await twin.openGeneration(partition, this.#named(identity), generation, keep, fold)
+    const opened = await this.#twin((twin) =>
+      twin.openGeneration(partition, this.#named(identity), generation, keep, fold),
+    )
     this.#sameSeen(seen, opened)
     this.#meet(keep ? 'raise that keeps' : 'raise that empties')
   }
@@ -204,7 +217,7 @@ export class Twins {
   }
 
   async #again({ ask, said }: Told, fresh: readonly StoredEntry[]): Promise<void> {
-    const again = await call(this.#options.twin, ask, this.#named(ask.identity))
+    const again = await this.#twin((twin) => call(twin, ask, this.#named(ask.identity)))
     if (!('result' in said)) {
       this.#meet('no answer, and done')
       expect(takenOf(ask, again)).toEqual(ownEntries(ask, fresh).map(({ offset }) => offset))
@@ -213,17 +226,22 @@ export class Twins {
     const { result } = said
     this.#sameSeen(result.seen, again.seen)
     expect(shownResult(ask, result)).toEqual(shownResult(ask, again))
-    if (result.kind !== 'written') this.#meet(result.kind)
-    else
-      for (const verdict of result.verdicts)
-        this.#meet(verdict.kind === 'refused' ? verdict.code : verdict.kind)
+    if (result.kind === 'written' && ask.kind === 'write') this.#meetVerdicts(ask, result.verdicts)
+    else this.#meet(result.kind)
+  }
+
+  #meetVerdicts({ partition, entries }: AskedWrite, verdicts: readonly FusedVerdict[]): void {
+    const { voids } = this.#options.fake.server.at(partition).control
+    for (const [index, verdict] of verdicts.entries()) {
+      this.#meet(verdict.kind === 'refused' ? verdict.code : verdict.kind)
+      if (verdict.kind === 'void' && voids.has(entries[index]?.id ?? '')) this.#meet('void by name')
+    }
   }
 
   async #sameStream(partition: number, fresh: readonly StoredEntry[]): Promise<void> {
-    const { twin } = this.#options
-    const { first } = await twin.journal.info(partition)
+    const { first } = await this.#twin((twin) => twin.journal.info(partition))
     const from = Math.max(this.#compared[partition] as number, first - 1)
-    const { entries } = await twin.journal.read(partition, from, ALL)
+    const { entries } = await this.#twin((twin) => twin.journal.read(partition, from, ALL))
     const kept = fresh.filter(({ offset }) => offset > from)
     expect(kept.map(({ offset, entry }) => [offset, plain(entry)])).toEqual(
       entries.map(({ offset, entry }) => [offset, plain(entry)]),
@@ -233,17 +251,17 @@ export class Twins {
 
   /** What is stored, all of it. */
   async compare(): Promise<void> {
-    const { observer, twin } = this.#options
+    const { observer } = this.#options
     for (let partition = 0; partition < this.#partitions; partition += 1) {
       const real = await this.#patiently(() => observer.front.read(partition, REFS))
-      const same = await twin.front.read(partition, REFS)
+      const same = await this.#twin((twin) => twin.front.read(partition, REFS))
       this.#sameSeen(real.seen, same.seen)
       expect(real.held.map(whole)).toEqual(same.held.map(whole))
       const { fold } = await this.#patiently(() => observer.front.snapshot(partition))
-      const { fold: twinFold } = await twin.front.snapshot(partition)
+      const { fold: twinFold } = await this.#twin((twin) => twin.front.snapshot(partition))
       expect(fold).toEqual(twinFold)
       const info = await this.#patiently(() => observer.journal.info(partition))
-      const { first, ...rest } = await twin.journal.info(partition)
+      const { first, ...rest } = await this.#twin((twin) => twin.journal.info(partition))
       expect(info).toMatchObject(rest)
       expect(info.first).toBeLessThanOrEqual(first)
     }
@@ -256,7 +274,7 @@ export class Twins {
     const held = absent ? HELD_ABSENT : { version: PREEXISTING, value: valueOf('"old"') }
     const rows = refs.map((one): FrontFillRow => ({ ...one, held }))
     const real = await by.fused.front.fill(partition, identity, at, rows)
-    const same = await this.#options.twin.front.fill(partition, this.#named(identity), at, rows)
+    const same = await this.#twin((twin) => twin.front.fill(partition, this.#named(identity), at, rows))
     this.#sameSeen(real.seen, same.seen)
     expect(real.held.map(whole)).toEqual(same.held.map(whole))
     this.#meet('fill')
@@ -264,21 +282,27 @@ export class Twins {
 
   /** The database has it all, and the front and the stream may forget some of it. */
   async land(by: Process, partition: number, back: number): Promise<void> {
-    const { twin } = this.#options
     const { identity } = by.beliefs[partition] as Belief
     const to = plus(this.end(partition), -back)
     await by.fused.front.release(partition, identity, to)
-    await twin.front.release(partition, this.#named(identity), to)
+    await this.#twin((twin) => twin.front.release(partition, this.#named(identity), to))
     await by.fused.journal.trim(partition, to)
-    await twin.journal.trim(partition, to)
+    await this.#twin((twin) => twin.journal.trim(partition, to))
   }
 
   async invalidate(by: Process, partition: number, of: RecordRef): Promise<void> {
     const { identity } = by.beliefs[partition] as Belief
     const at = this.end(partition)
     const real = await by.fused.front.invalidate(partition, identity, of, at)
-    const same = await this.#options.twin.front.invalidate(partition, this.#named(identity), of, at)
+    const same = await this.#twin((twin) => twin.front.invalidate(partition, this.#named(identity), of, at))
     expect(real).toBe(same)
+  }
+
+  async #twin<T>(act: (twin: FusedFront) => Promise<T>): Promise<T> {
+    const { twin, world } = this.#options
+    const acting = act(twin)
+    await world.run(() => world.pending === 0)
+    return acting
   }
 
   #named(identity: string): string {
@@ -320,7 +344,7 @@ async function call(fused: FusedFront, ask: Ask, identity: string): Promise<Resu
 }
 
 /** As the engine sends them. */
-function writeAll(asks: readonly Extract<Ask, { kind: 'write' }>[]): Promise<readonly FusedWriteResult[]> {
+function writeAll(asks: readonly AskedWrite[]): Promise<readonly FusedWriteResult[]> {
   const { fused } = (asks[0] as Ask).process
   return fused.write(
     asks.map(({ partition, identity, generation, entries }) => ({

@@ -2,27 +2,30 @@
  * The real driver and its scripts beside the simulator's fused store: random calls of three processes at once, while
  * scripts are forgotten, connections cut, memory refused, generations raised and a call fails in its middle.
  */
-import type { Redis } from 'ioredis'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openRedisFused } from '../../../src/drivers/redis/fused.ts'
 import { systemClock } from '../../../src/kit/clock.ts'
 import { seededRandom } from '../../../src/kit/random.ts'
 import { ORIGIN } from '../../../src/model/position.ts'
 import { FakeFused } from '../../../src/testing/fake-fused.ts'
-import { CALM, SimProcess } from '../../../src/testing/index.ts'
+import { CALM, SimProcess, StepBoard, World } from '../../../src/testing/index.ts'
 import { REFS, Rounds } from '../../conformance/fused-rounds.ts'
 import type { Ask, Belief, Process } from '../../conformance/fused-rounds.ts'
 import { writeBatch } from '../../conformance/fused-under-test.ts'
 import { Twins } from '../../conformance/fused-twins.ts'
 import type { Met, Raised, Told } from '../../conformance/fused-twins.ts'
 import { privateRedis } from '../../servers/private-servers.ts'
-import { RunningWorld } from '../../sim/running-world.ts'
 import { newNamespace, plainClient } from './redis-store.ts'
+
+// A real server, on machines that may be busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const PARTITIONS = 3
 const PROCESSES = 3
 const ROUNDS = 60
-const SEEDS = seedsOf(process.env.TWINS_SEEDS ?? '1-12')
+const SEEDS = seedsOf(process.env.TWINS_SEEDS ?? '1-8')
 
 const redis = await privateRedis({
   appendfsync: 'no',
@@ -30,12 +33,8 @@ const redis = await privateRedis({
   args: ['--enable-debug-command', 'local'],
 })
 const admin = plainClient(redis.url)
-const watching = await plainClient(redis.url).monitor()
-const plainBatches = countPlain(watching)
-afterAll(() => {
-  admin.disconnect()
-  watching.disconnect()
-})
+const plainBatches = countPlain()
+afterAll(() => admin.disconnect())
 
 const met: Met = new Map()
 
@@ -49,6 +48,7 @@ test.each(SEEDS)('seed %i: what the real scripts do is what the simulator takes 
     }
   }
   await run.end()
+  expect(run.twins.met.get('applied')).toBeGreaterThan(ROUNDS)
   for (const [name, times] of run.twins.met) met.set(name, (met.get(name) ?? 0) + times)
 })
 
@@ -56,6 +56,7 @@ test('these seeds met every verdict, and batches that were handed on unparsed', 
   const must = [
     'applied',
     'void',
+    'void by name',
     'sealed',
     'version-mismatch',
     'needs-fill',
@@ -65,8 +66,8 @@ test('these seeds met every verdict, and batches that were handed on unparsed', 
     'fill',
   ]
   for (const name of [...must, 'raise that keeps', 'raise that empties', 'no answer, and done', 'overloaded'])
-    expect(met.get(name) ?? 0, name).toBeGreaterThan(SEEDS.length / 2)
-  expect(plainBatches()).toBeGreaterThan(100 * SEEDS.length)
+    expect(met.get(name) ?? 0, name).toBeGreaterThan(0)
+  expect(plainBatches()).toBeGreaterThan(20 * SEEDS.length)
 })
 
 interface Disturbance {
@@ -94,12 +95,11 @@ class Run {
       opened.push(await openRedisFused({ ...options, clock: systemClock }))
       return opened.at(-1) as (typeof opened)[number]
     }
-    const simulated = new RunningWorld()
+    const world = new World({ seed, eventsMax: Number.MAX_SAFE_INTEGER })
+    const board = new StepBoard(world)
     onTestFinished(async () => {
-      await simulated.close()
       for (const one of opened) await one.front.close()
     })
-    const { world, board } = simulated
     const fake = new FakeFused({ world, board, partitions: PARTITIONS, ageMax, releaseEagerness: 0 })
     fake.weather = CALM
     const processes: Process[] = []
@@ -112,7 +112,7 @@ class Run {
       processes.push({ fused: await open(), beliefs })
     }
     const twin = fake.connect(new SimProcess(world, 'twin'))
-    const twins = new Twins({ processes, observer: await open(0), twin, fake })
+    const twins = new Twins({ processes, observer: await open(0), twin, fake, world })
     const rounds = new Rounds({
       random,
       ageMax,
@@ -145,8 +145,7 @@ class Run {
     else if (dice < 12) await this.#quietly()
     else if (dice < 18) await this.#calls({ raise: true })
     else if (dice < 23) await this.#calls({ disturb: () => admin.script('FLUSH') })
-    else if (dice < 30)
-      await this.#calls({ disturb: () => admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') })
+    else if (dice < 30) await this.#calls({ disturb: cut })
     else if (dice < 34) await this.#full()
     else if (dice < 38) await this.#failing()
     else await this.#calls({})
@@ -199,7 +198,7 @@ class Run {
       }
       const pause = rounds.integer(3)
       if (pause === 1) await turn()
-      if (pause === 2) await Promise.race(telling)
+      if (pause === 2 && telling.length > 0) await Promise.race(telling)
     }
     await disturbing
     const raised = await raising
@@ -316,16 +315,26 @@ function turn(): Promise<void> {
 }
 
 /** Of the commands that scripts call: one look at voids and seals, and then nothing but the writes. */
-function countPlain(monitor: Redis): () => number {
+function countPlain(): () => number {
   let plain = 0
   let looked = false
-  monitor.on('monitor', (_: string, [name = '', ...args]: string[], source: string) => {
-    if (source !== 'lua') return
-    const command = name.toLowerCase()
-    if (looked && command === 'xadd') plain += 1
-    looked = command === 'exists' && args.length === 2
+  const socket = connect(redis.port, '127.0.0.1')
+  socket.write('MONITOR\r\n')
+  createInterface({ input: socket }).on('line', (line) => {
+    const [, command, args = ''] = /^\+[\d.]+ \[0 lua\] "(\w+)" (.*)$/.exec(line) ?? []
+    if (command === undefined) return
+    if (looked && command === 'XADD') plain += 1
+    looked = command === 'EXISTS' && args.endsWith(':seals"') && args.includes(':voids"')
   })
+  afterAll(() => socket.destroy())
   return () => plain
+}
+
+/** Cuts the connections of the driver, all at once. */
+async function cut(): Promise<void> {
+  const clients = String(await admin.call('CLIENT', 'LIST')).split('\n')
+  const ids = clients.flatMap((line) => /^id=(\d+) .* name=spillway-/.exec(line)?.[1] ?? [])
+  await Promise.all(ids.map((id) => admin.call('CLIENT', 'KILL', 'ID', id)))
 }
 
 function seedsOf(range: string): number[] {
