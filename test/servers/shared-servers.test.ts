@@ -18,7 +18,7 @@ test("a user's own Redis keeps its keys, and loses those of the namespace when t
   expect(url).toBe(redis.url)
   const client = new Redis(url)
   onTestFinished(() => client.disconnect())
-  await client.mset('theirs', '1', `${namespace}:{0}:a`, '2', `${namespace}:{1}:b`, '3')
+  await client.mset('theirs', '1', `${namespace}:{0}:a`, '2', `${namespace}-2:{1}:b`, '3')
   for (const end of ends) await end()
   expect(await client.keys('*')).toEqual(['theirs'])
 })

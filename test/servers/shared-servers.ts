@@ -17,7 +17,7 @@ const afterFile: Finish = (cleanUp) => void afterAll(cleanUp, 30_000)
 
 const nameOfItsOwn = () => `spillway_test_${randomBytes(6).toString('hex')}`
 
-/** A Redis and a namespace in it; the keys that begin with the namespace and a colon are removed afterwards. */
+/** A Redis and a namespace in it; the keys of it, and of namespaces that are it and `-…`, are removed afterwards. */
 export const sharedRedis = async (
   finish: Finish = afterFile,
 ): Promise<{ url: string; namespace: string }> => {
@@ -26,7 +26,7 @@ export const sharedRedis = async (
   if (url === undefined) return { url: (await privateRedis({}, finish)).url, namespace }
   finish(async () => {
     const client = new Redis(url)
-    for await (const keys of client.scanStream({ match: `${namespace}:*`, count: 500 })) {
+    for await (const keys of client.scanStream({ match: `${namespace}[-:]*`, count: 500 })) {
       if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]))
     }
     client.disconnect()
