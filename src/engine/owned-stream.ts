@@ -3,9 +3,12 @@
  * would be emptied at the first raise, or landed where it does not belong.
  *
  * So a tier has a name, made when its database begins and kept in the name of its journal there. The store is claimed
- * for it: the first claim stands until the store loses its memory, and whoever finds another name there stops.
+ * for it: the first claim stands until the store loses its memory, and whoever finds another name there stops. Where a
+ * store can hold the streams of several tiers, the name says under which namespace, which a store that lost its memory
+ * keeps: a process that was started with another one would find nothing there, and take that for a loss.
  *
  *   database        store                          claim
+ *   has begun       of another namespace           journal-mismatch, naming both; nothing is claimed
  *   has begun       no name, or the same           its own name stands
  *   has begun       another name                   journal-mismatch (with acceptLoss it is taken over, and emptied)
  *   has not begun   no stream                      the name that stands: another process may be about to begin
@@ -17,6 +20,7 @@ import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
 
 const SEPARATOR = ' of '
+const PLACE = ' in '
 const LOOKS_MAX = 4
 
 /** What the journal of a generation is called where a database keeps its position. */
@@ -27,6 +31,12 @@ export function ownedName(stream: string, owner: string): string {
 function ownerIn(journal: string): string {
   const at = journal.indexOf(SEPARATOR)
   return at < 0 ? '' : journal.slice(at + SEPARATOR.length)
+}
+
+/** Of a tier that was made before names had one: undefined, and any will do. */
+function placeIn(owner: string): string | undefined {
+  const at = owner.indexOf(PLACE)
+  return at < 0 ? undefined : owner.slice(at + PLACE.length)
 }
 
 export class OwnedStream {
@@ -87,13 +97,15 @@ export class OwnedStream {
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
       const [row] = await this.#context.database.partitions()
       const known = row === undefined ? undefined : ownerIn(row.mark.journal)
-      const standing = await this.#fused.claim(known ?? this.#context.random.id(), false)
+      const place = known === undefined ? undefined : placeIn(known)
+      if (place !== undefined && place !== this.#fused.place) return this.#dispute(this.#newName(), place)
+      const standing = await this.#fused.claim(known ?? this.#newName(), false)
       if (known === undefined ? await this.#isEmpty() : known === standing) {
         this.#owner = standing
         this.#foreign = false
         return
       }
-      if (known !== undefined || look === LOOKS_MAX) return this.#dispute(known ?? this.#context.random.id())
+      if (known !== undefined || look === LOOKS_MAX) return this.#dispute(known ?? this.#newName())
     }
   }
 
@@ -101,8 +113,19 @@ export class OwnedStream {
     return (await this.#fused.front.state(0)).mark === undefined
   }
 
+  #newName(): string {
+    const { place } = this.#fused
+    const id = this.#context.random.id()
+    return place === undefined ? id : `${id}${PLACE}${place}`
+  }
+
   /** The name is put there last: a crash before that leaves another tier's name, and the same question. */
-  #dispute(name: string): void {
+  #dispute(name: string, elsewhere?: string): void {
+    if (!this.#acceptLoss && elsewhere !== undefined)
+      throw new SpillwayError(
+        'journal-mismatch',
+        `This database has its stream in the namespace ${elsewhere}, and ${this.#fused.place ?? 'none'} would be that of another tier: start with --namespace ${elsewhere}, or name another database. --accept-loss moves the tier here, and what only its old stream had is lost.`,
+      )
     if (!this.#acceptLoss)
       throw new SpillwayError(
         'journal-mismatch',

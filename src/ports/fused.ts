@@ -50,6 +50,8 @@ export interface FusedBatch {
 
 export interface FusedFront {
   readonly partitions: number
+  /** What this stream is called in a store that can hold several: it outlives the store's memory. */
+  readonly place?: string
   /** Whether one `write` takes batches of several partitions; without it, of one. */
   readonly sharesCalls: boolean
   /** Writes of one frame, at most: one call has to judge and append it as a whole. Undefined: as entries can hold. */

@@ -44,6 +44,34 @@ describe('one namespace of Redis is the stream of one database', () => {
     expect((await first.records('notes').get('k'))?.value).toBe(1)
   })
 
+  test('a process with another namespace is refused, names the right one, and the tier loses nothing by it', async () => {
+    await using first = await tierOn('right', 'placed')
+    const { version } = await first.records('notes').put('k', 'acknowledged, not landed')
+    await expect(tierOn('wrong', 'placed')).rejects.toMatchObject({
+      code: 'journal-mismatch',
+      detail: expect.stringMatching(
+        /in the namespace right, and wrong would be.*start with --namespace right/,
+      ),
+    })
+    expect(await redis.ask('KEYS wrong:*')).toBe('*0')
+    expect(await first.records('notes').get('k')).toMatchObject({ version })
+    await first.records('notes').put('k', 'goes on')
+    await using second = await tierOn('right', 'placed')
+    expect((await second.records('notes').get('k'))?.value).toBe('goes on')
+  })
+
+  test('who says so moves a tier to another namespace, and whoever is left in the old one is told', async () => {
+    const first = await tierOn('old', 'moved', { role: 'all' })
+    expect(await (await first.records('notes').put('k', 1)).landed()).toBe('landed')
+    await using second = await tierOn('new-place', 'moved', { acceptLoss: true, role: 'all' })
+    expect((await second.records('notes').get('k'))?.value).toBe(1)
+    expect(await (await second.records('notes').put('k', 2)).landed()).toBe('landed')
+    await first.close({ drainMs: 0 })
+    await expect(tierOn('old', 'moved')).rejects.toMatchObject({ code: 'journal-mismatch' })
+    await using again = await tierOn('new-place', 'moved')
+    expect((await again.records('notes').get('k'))?.value).toBe(2)
+  })
+
   test('processes that begin a tier at once are one tier', async () => {
     const database = await mariadb.emptyDatabase('race')
     const begin = (): Promise<Tier> =>

@@ -30,6 +30,7 @@ import type { FusedBatch, FusedFront, FusedVerdict, FusedWriteResult } from '../
 import { foldArguments } from './fold-arguments.ts'
 import { RedisFrontReads } from './front-reads.ts'
 import type { FrontReadsOptions } from './front-reads.ts'
+import { placeOf } from './place.ts'
 import { RedisStore } from './store.ts'
 import type { RedisStoreOptions, Reply } from './store.ts'
 import { RedisStream } from './stream.ts'
@@ -56,11 +57,12 @@ export async function openRedisFused(options: RedisFusedOptions): Promise<RedisF
     store.close()
     throw error
   }
-  return new RedisFused(store, front, options.ageMax ?? AGE_MAX)
+  return new RedisFused(store, front, placeOf(options).namespace, options.ageMax ?? AGE_MAX)
 }
 
 export class RedisFused implements FusedFront {
   readonly partitions: number
+  readonly place: string
   readonly sharesCalls: boolean
   readonly frameWritesMax = FRAME_WRITES_MAX
   readonly front: RedisFrontReads
@@ -69,7 +71,8 @@ export class RedisFused implements FusedFront {
   readonly #writes: WriteLane
   readonly #ageMax: number
 
-  constructor(store: RedisStore, front: RedisFrontReads, ageMax: number) {
+  constructor(store: RedisStore, front: RedisFrontReads, namespace: string, ageMax: number) {
+    this.place = namespace
     this.partitions = store.partitions
     this.sharesCalls = !store.cluster
     this.front = front
