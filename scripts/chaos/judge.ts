@@ -14,7 +14,7 @@
  * at most one version (as anybody sees it but the lost side of a split).
  *
  *   R7  one save has at most one version
- *   L1  what was lost was reported
+ *   L1  each lost write is in a stretch of versions that some log says is lost
  */
 import { judge, judgeRows } from '../../test/scenarios/verdict.ts'
 import type { Found, HistoryEvent } from '../../test/scenarios/verdict.ts'
@@ -30,6 +30,13 @@ export interface Window {
   readonly wrongSide?: readonly string[]
 }
 
+/** Of one partition, which a client does not know: from after one count of a generation up to another. */
+export interface ReportedLoss {
+  readonly generation: number
+  readonly after: number
+  readonly upTo: number
+}
+
 export interface Evidence {
   readonly events: readonly SessionEvent[]
   /** What each process answered for every key, at the end. */
@@ -39,8 +46,8 @@ export interface Evidence {
   readonly window: Window | undefined
   /** Where replicas are waited for: when reads may have shown a value that no replica had yet, and that is gone. */
   readonly unreplicatedReads?: Window | undefined
-  /** Times that a server's log says that something is lost. */
-  readonly reports: number
+  /** What the servers' logs say is lost. */
+  readonly reports: readonly ReportedLoss[]
 }
 
 export interface Judgement {
@@ -67,8 +74,10 @@ export function judgeRound(evidence: Evidence): Judgement {
   }
   for (const reads of evidence.finalReads) judgeRows(rows, reads, breaches)
   const lost = window === undefined ? [] : lostOf(events, rows, window)
-  if (lost.length > 0 && evidence.reports === 0)
-    breaches.push(`L1 ${lost.length} acknowledged writes are lost and no log says so: ${lost[0]}, …`)
+  const silent = lost.filter((event) => !evidence.reports.some((report) => covers(report, event.version)))
+  const [first] = silent
+  if (first !== undefined)
+    breaches.push(`L1 ${silent.length} acknowledged writes are lost and no log says so: ${named(first)}, …`)
   return {
     breaches: [...new Set(breaches)],
     lost: lost.length,
@@ -168,8 +177,12 @@ function excused(events: readonly SessionEvent[], window: Window): HistoryEvent[
 }
 
 /** Acknowledged inside the window, and SQL ends up with less than that. */
-function lostOf(events: readonly SessionEvent[], rows: ReadonlyMap<string, Found>, window: Window): string[] {
-  const lost: string[] = []
+function lostOf(
+  events: readonly SessionEvent[],
+  rows: ReadonlyMap<string, Found>,
+  window: Window,
+): SessionEvent[] {
+  const lost: SessionEvent[] = []
   const deletes = new Set(
     events
       .filter(({ op, outcome }) => op === 'delete' && (outcome === 'ok' || outcome === 'unknown'))
@@ -181,7 +194,30 @@ function lostOf(events: readonly SessionEvent[], rows: ReadonlyMap<string, Found
     const row = rows.get(event.key)
     const gone =
       row === undefined ? event.op === 'put' && !deletes.has(event.key) : row.version < event.version
-    if (gone) lost.push(`${event.key} version ${event.version} (save ${event.n}, by ${event.via})`)
+    if (gone) lost.push(event)
   }
   return lost
+}
+
+function named({ key, version, n, via }: SessionEvent): string {
+  return `${key} version ${version} (save ${n}, by ${via})`
+}
+
+/** A version is its generation and its count there in one number. */
+const COUNT_SPAN = 2 ** 37
+
+function covers({ generation, after, upTo }: ReportedLoss, version: number): boolean {
+  const count = version % COUNT_SPAN
+  return Math.floor(version / COUNT_SPAN) === generation && count > after && count <= upTo
+}
+
+const REPORTED = /lost what was acknowledged after (\d+)-(\d+), up to (\d+)-(\d+)/g
+
+/** What a line of a log says is lost; where it begins in an older generation, all of the newer one up to its end. */
+export function reportedIn(detail: string): ReportedLoss[] {
+  return [...detail.matchAll(REPORTED)].map(([, from, after, generation, upTo]) => ({
+    generation: Number(generation),
+    after: from === generation ? Number(after) : -1,
+    upTo: Number(upTo),
+  }))
 }

@@ -12,8 +12,8 @@ import { readNow } from '../../test/scenarios/verdict.ts'
 import type { Course, Phase, RoundOptions, RoundResult } from './course.ts'
 import { Dice, seedOf } from './dice.ts'
 import type { Fault, Promised, Strike } from './fault.ts'
-import { judgeRound, unlandedOf } from './judge.ts'
-import type { Window } from './judge.ts'
+import { judgeRound, reportedIn, unlandedOf } from './judge.ts'
+import type { ReportedLoss, Window } from './judge.ts'
 import { folderOf, keptIn } from './kept-round.ts'
 import { Sessions } from './sessions.ts'
 import { World } from './world.ts'
@@ -66,7 +66,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
         `the round did not come to its end: ${error instanceof Error ? error.message : String(error)}`,
       )
     }
-    const reports = world.nodes.reduce((count, node) => count + reportsIn(node.log()), 0)
+    const reports = world.nodes.flatMap((node) => lossesIn(node.log()))
     const judged = judgeRound({
       events: clients.events,
       finalReads: course.finalReads,
@@ -85,7 +85,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
       counts: course.unlanded > 0 && course.inFlight > 0,
       breaches,
       lost: judged.lost,
-      reports,
+      reports: reports.length,
       acknowledged: judged.acknowledged,
       reads: judged.reads,
       unknown: clients.events.filter(({ outcome }) => outcome === 'unknown').length,
@@ -269,10 +269,8 @@ async function until(what: string, check: () => Promise<boolean> | boolean, ms: 
   }
 }
 
-/** Lines of a log that say that acknowledged writes are lost. */
-function reportsIn(log: ReturnType<World['nodes'][number]['log']>): number {
-  return log.filter(({ event, detail }) => event === 'generation-raised' && detail?.includes('lost') === true)
-    .length
+function lossesIn(log: ReturnType<World['nodes'][number]['log']>): ReportedLoss[] {
+  return log.flatMap(({ event, detail = '' }) => (event === 'generation-raised' ? reportedIn(detail) : []))
 }
 
 /** What a history cannot show: answers nobody should see, and alarms of the servers. */

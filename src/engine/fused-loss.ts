@@ -10,7 +10,7 @@
  */
 import type { Mark } from '../model/entry.ts'
 import { digestOf } from '../model/fold.ts'
-import { formatPosition, generationOf } from '../model/position.ts'
+import { countOf, formatPosition, generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 
@@ -21,12 +21,13 @@ export interface Acknowledged {
   readonly landed: Position
 }
 
-/** What of a partition is there after the store has gone back. */
+/** What of a partition is there after the store has gone back. `trimMargin`: trim.ts keeps so many of a generation. */
 export interface Survivors {
   /** Where the database is. */
   readonly landed: Position
   /** The first and the last offset of the stream; undefined: it is not kept. */
   readonly stream: { readonly first: number; readonly end: number } | undefined
+  readonly trimMargin: number
 }
 
 /** A sentence where what was acknowledged last is neither landed nor in the stream that is kept. */
@@ -41,13 +42,24 @@ export async function lossOf(
   const known = generationOf(survivors.landed) === generation ? survivors.landed : landed
   if (known >= end.position) return []
   const { stream } = survivors
-  // What was trimmed was landed; and the same position may be another entry, on the other side of a split.
-  if (stream !== undefined && (stream.first > end.offset || (await holds(fused, partition, end)))) return []
+  // The same position may be another entry, on the other side of a split.
+  if (stream !== undefined && (isTrimmed(end, survivors) || (await holds(fused, partition, end)))) return []
   const kept = stream !== undefined && generationOf(stream.end as Position) === generation ? stream.end : 0
   const survives = formatPosition(Math.max(known, kept) as Position)
   return [
     `partition ${partition} lost what was acknowledged after ${survives}, up to ${formatPosition(end.position)}`,
   ]
+}
+
+/**
+ * What was trimmed was landed. A stream that begins in a later generation may also have been emptied for it, which is
+ * told apart by that nothing is trimmed across the border before the margin has landed behind it.
+ */
+function isTrimmed(end: Mark, { landed, stream, trimMargin }: Survivors): boolean {
+  if (stream === undefined || stream.first <= end.offset) return false
+  return (
+    generationOf(stream.first as Position) === generationOf(end.position) || countOf(landed) >= trimMargin
+  )
 }
 
 /** The same where another process began the generation, and what was there before is not known here. */
@@ -60,7 +72,11 @@ export async function lossSince(
     had.map(async (one, partition) =>
       generationOf(one.end.position) >= generation
         ? []
-        : lossOf(fused, partition, one, { landed: one.landed, stream: { first: 0, end: 0 } }),
+        : lossOf(fused, partition, one, {
+            landed: one.landed,
+            stream: { first: 0, end: 0 },
+            trimMargin: 0,
+          }),
     ),
   )
   return losses.flat()

@@ -63,6 +63,7 @@ export async function raiseGeneration(
     lossOf(fused, partition, acknowledged[partition] as Acknowledged, {
       landed: rows[partition]?.mark.position ?? ORIGIN,
       stream: keeps[partition] === true ? compared[partition]?.info : undefined,
+      trimMargin: context.settings.trimMargin,
     }),
   )
   const lost = losses.flat()

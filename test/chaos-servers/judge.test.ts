@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judgeRound } from '../../scripts/chaos/judge.ts'
+import { judgeRound, reportedIn } from '../../scripts/chaos/judge.ts'
 import type { Evidence, Window } from '../../scripts/chaos/judge.ts'
 import type { SessionEvent } from '../../scripts/chaos/sessions.ts'
 import type { Found } from '../scenarios/verdict.ts'
@@ -27,13 +27,15 @@ const moment = (): number => (clock += 2)
 const row = (n: number, version: number): Map<string, Found> =>
   new Map([['k', { version, n, counter: undefined }]])
 
+const ALL = { generation: 0, after: 0, upTo: 1_000 }
+
 const judged = (fields: Partial<Evidence>) =>
   judgeRound({
     events: [],
     finalReads: [],
     rows: new Map(),
     window: undefined,
-    reports: 0,
+    reports: [],
     ...fields,
   })
 const rules = (fields: Partial<Evidence>) => judged(fields).breaches.map((breach) => breach.slice(0, 2))
@@ -52,7 +54,7 @@ const course = (survives: 'all' | 'before' | 'nothing', changes: Partial<Window>
     finalReads: [[read(n, version)]],
     rows: version === 0 ? new Map<string, Found>() : row(n, version),
     window,
-    reports: 1,
+    reports: [ALL],
   }
 }
 
@@ -119,7 +121,20 @@ describe('where loss is bounded', () => {
   })
 
   test('loss that no log reports is a breach', () => {
-    expect(rules({ ...course('before'), reports: 0 })).toEqual(['L1'])
+    expect(rules({ ...course('before'), reports: [] })).toEqual(['L1'])
+  })
+
+  test('a report of something else is none', () => {
+    expect(rules({ ...course('before'), reports: [{ generation: 0, after: 11, upTo: 20 }] })).toEqual(['L1'])
+    expect(rules({ ...course('before'), reports: [{ generation: 1, after: 0, upTo: 20 }] })).toEqual(['L1'])
+  })
+
+  test('a report names the versions from after one up to another, in one generation', () => {
+    const line = (from: string, upTo: string) =>
+      reportedIn(`generation 4; partition 0 lost what was acknowledged after ${from}, up to ${upTo}`)
+    expect(line('3-10', '3-12')).toEqual([{ generation: 3, after: 10, upTo: 12 }])
+    expect(line('2-99', '3-12')).toEqual([{ generation: 3, after: -1, upTo: 12 }])
+    expect(reportedIn('generation 4')).toEqual([])
   })
 
   test('up to the fault every rule holds, also for what is lost afterwards', () => {
@@ -127,7 +142,7 @@ describe('where loss is bounded', () => {
     const from = moment()
     const events = [before, put(2, 11), read(1, 10)]
     const window: Window = { from, fault: moment(), until: moment(), landed: new Map() }
-    expect(rules({ events, finalReads: [[read(1, 10)]], rows: row(1, 10), window, reports: 1 })).toEqual([
+    expect(rules({ events, finalReads: [[read(1, 10)]], rows: row(1, 10), window, reports: [ALL] })).toEqual([
       'R1',
     ])
   })
@@ -142,7 +157,7 @@ describe('where loss is bounded', () => {
       finalReads: [[read(2, 10)]],
       rows: row(2, 10),
       window,
-      reports: 1,
+      reports: [ALL],
     }
     expect(rules(evidence)).toContain('R2')
   })
@@ -151,7 +166,7 @@ describe('where loss is bounded', () => {
     const from = moment()
     const events = [put(1, 10), put(2, 11)]
     const window: Window = { from, fault: moment(), until: moment(), landed: new Map() }
-    const evidence = { events, finalReads: [[read(1, 12)]], rows: row(1, 12), window, reports: 1 }
+    const evidence = { events, finalReads: [[read(1, 12)]], rows: row(1, 12), window, reports: [ALL] }
     expect(rules(evidence)).toContain('R7')
   })
 
@@ -159,7 +174,7 @@ describe('where loss is bounded', () => {
     const fault = moment()
     const events = [put(1, 10), put(2, 11, { via: 'right' }), read(1, 10, { via: 'wrong' })]
     const window: Window = { from: 0, fault, until: moment(), landed: new Map(), wrongSide: ['wrong'] }
-    const evidence = { events, finalReads: [[read(2, 11)]], rows: row(2, 11), reports: 1 }
+    const evidence = { events, finalReads: [[read(2, 11)]], rows: row(2, 11), reports: [ALL] }
     expect(rules({ ...evidence, window })).toEqual([])
     const after = read(1, 10, { via: 'wrong' })
     expect(rules({ ...evidence, window, events: [...events, read(2, 11), after] })).toContain('R1')
