@@ -522,6 +522,30 @@ export function databaseSuite(name: string, maker: DatabaseMaker): void {
         expect(await read('b')).toEqual(nothing)
       })
 
+      test('batches of a partition that are sent before the first is answered leave what they leave one by one', async () => {
+        const good = (from: number, rows: readonly LandRow[]): LandBatch =>
+          batch(from, from + rows.length, { rows })
+        const line = [
+          good(0, [put('a', 1), put('b', 2)]),
+          batch(2, 4, { park: [parked(put('a', 3, 'poison')), parked(put('c', 4, 'poison'))] }),
+          good(4, [put('a', 5), gone('b', 6)]),
+          batch(6, 8, { rows: [put('b', 7)], park: [parked(put('d', 8, 'poison'))] }),
+          good(8, [put('c', 9)]),
+        ]
+        const results = await Promise.all(line.map((one) => database.land(one)))
+        // Whatever was taken before its turn has done nothing.
+        for (const [index, result] of results.entries()) {
+          if (result.kind === 'moved') results[index] = await database.land(line[index] as LandBatch)
+        }
+        expect(results.map((result) => (result.kind === 'landed' ? result.cleared : result.kind))).toEqual([
+          0, 0, 1, 0, 1,
+        ])
+        expect(await parkedKeys()).toEqual(['d@8'])
+        expect(await counts()).toEqual({ ...EMPTY_LEDGER, landed: 6, superseded: 2, parked: 1 })
+        const versions = await Promise.all(['a', 'b', 'c', 'd'].map(async (key) => (await read(key)).version))
+        expect(versions).toEqual([at(5), at(7), at(9), at(8)])
+      })
+
       test('a newer bad write of the key replaces the parked one', async () => {
         await landed(batch(0, 1, { park: [parked(put('a', 1, 'poison'))] }))
         expect((await landed(batch(1, 2, { park: [parked(put('a', 2, 'poison 2'))] }))).cleared).toBe(1)

@@ -140,7 +140,8 @@ export class Landing {
   /** All of batches whose positions are advanced: a result for each, or what forbids them. */
   #write(batches: readonly PackedBatch[], at: number): LandResult[] | LandResult {
     const { parked, rowsOf } = this.#parts
-    const anyParked = parked.any()
+    // Also what one of these batches parks and a later one of its partition overtakes.
+    const anyParked = parked.any() || batches.some(({ park }) => park.count > 0)
     const newer = new Set<string>()
     const rows = new MergedRows(
       batches.map((batch) => batch.rows),
