@@ -200,13 +200,14 @@ export function positionOfId(id: string): Position {
 
 /**
  * The entries of a block, each with its last position as its offset. Field `e` has the entries without the bytes of
- * their values, which follow as fields `v` in the same order, as they are stored under their keys: the script that
- * writes hands the same string to both, and copies nothing.
+ * their values, which follow in the same order, as they are stored under their keys: the script that writes hands the
+ * same string to both, and copies nothing. They are two a field, one as its name and one as its value, and an empty one
+ * at the end makes their number even: names would be as many strings again to make, send and take apart.
  */
 export function entriesOf(id: string, fields: readonly Buffer[]): StoredEntry[] {
   const stored: { offset: number; readonly entry: Entry }[] = []
   let span = 0
-  let next = 3
+  let next = 2
   for (const reader = new EntryReader(fields[1] as Buffer); !reader.done;) {
     const entry = reader.next()
     span += spanOf(entry)
@@ -216,7 +217,7 @@ export function entriesOf(id: string, fields: readonly Buffer[]): StoredEntry[] 
       if (value === undefined) continue
       const bytes = fields[next]
       if (bytes === undefined) throw damaged(id)
-      next += 2
+      next += 1
       // What was just read is nobody else's yet: it is completed, not copied.
       ;(value as { bytes: Uint8Array }).bytes = bytes.subarray(readHeader(bytes).length)
     }

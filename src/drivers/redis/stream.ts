@@ -89,7 +89,7 @@ export class RedisStream implements JournalReader {
     const entries: StoredEntry[] = []
     let bytes = 0
     for (const [id, fields] of blocks) {
-      for (let i = 1; i < fields.length; i += 2) bytes += (fields[i] as Buffer).byteLength
+      for (const field of fields) bytes += field.byteLength
       for (const stored of entriesOf(String(id), fields)) entries.push(stored)
     }
     if (blocks.length > 0)

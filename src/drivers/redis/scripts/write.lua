@@ -48,10 +48,11 @@ local function writePlain(state, stateKey, count, blob, value, values, plain)
   local run, sets = { 'XADD', prefix .. 'log', idOf(through), 'e', blob }, {}
   for i = 0, values - 1 do
     local one = ARGV[value + i]
-    run[6 + 2 * i], run[7 + 2 * i] = 'v', one
+    run[6 + i] = one
     sets[1 + 2 * i], sets[2 + 2 * i] = ARGV[plain + 5 + i], one
     bytes = bytes + #one
   end
+  if values % 2 == 1 then run[6 + values] = '' end
   call(unpack(run))
   local cost = costOf(bytes, values)
   call('XADD', prefix .. 'names', run[3], 'k', ARGV[plain + 4], 'b', cost)
@@ -105,6 +106,11 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
   local function append(to)
     if runWrites > 0 then
       run[3] = idOf(through)
+      -- A field for each value and a value for each field.
+      if runCount % 2 == 0 then
+        runCount = runCount + 1
+        run[runCount] = ''
+      end
       run[5] = (runFrom == 1 and to == #blob) and blob or sub(blob, runFrom, to)
       call(unpack(run, 1, runCount))
       local cost = costOf(#run[5] + runBytes, runWrites)
@@ -163,10 +169,10 @@ local function writeBatch(stateKey, claimed, generation, expected, count, blob, 
     elseif mismatch then verdicts[entry] = 'm'
     else
       verdicts[entry] = 'a'
-      if runWrites > 0 and (runBytes > BLOCK_BYTES or runCount + 2 * writes > UNPACK_MAX) then append(from - 1) end
+      if runWrites > 0 and (runBytes > BLOCK_BYTES or runCount + writes > UNPACK_MAX) then append(from - 1) end
       for i = firstValue, value - 1 do
-        run[runCount + 1], run[runCount + 2] = 'v', ARGV[i]
-        runCount, runBytes = runCount + 2, runBytes + #ARGV[i]
+        runCount, runBytes = runCount + 1, runBytes + #ARGV[i]
+        run[runCount] = ARGV[i]
       end
       for write = 1, writes do
         local key = keys[write]
