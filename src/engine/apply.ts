@@ -28,6 +28,7 @@ import type { EngineContext } from './context.ts'
 import type { Gate } from './gate.ts'
 import { markProblem } from './mark.ts'
 import type { ComparableJournal } from './mark.ts'
+import { Outage } from './outage.ts'
 import type { Tail } from './tail.ts'
 
 /** What a writer learns: a verdict, `late` (not applied in time) or `forgotten` (applied, verdict no longer known). */
@@ -55,6 +56,7 @@ export interface ApplierOptions {
 export class Applier {
   readonly #options: ApplierOptions
   readonly #backoff: Backoff
+  readonly #outage: Outage
   readonly #stop = new AbortController()
   readonly #reached = new PositionWaiters({ name: 'the front', waitersMax: 100_000 })
   /** Own entries that wait for their verdict, in journal order. */
@@ -72,6 +74,11 @@ export class Applier {
   constructor(options: ApplierOptions) {
     this.#options = options
     const { clock, random, settings } = options.context
+    this.#outage = new Outage({
+      report: options.context.report,
+      store: 'front',
+      partition: options.partition,
+    })
     this.#backoff = new Backoff({
       clock,
       random,
@@ -168,17 +175,12 @@ export class Applier {
           this.#again = false
           const more = await this.#step()
           this.#backoff.reset()
+          this.#outage.answered()
           // Whoever woke it during the step relies on another look: the step may have ended before they came.
           if (!more && !this.#again) return
         } catch (error) {
           if (this.#stop.signal.aborted) return
-          if (this.#backoff.failures === 2) {
-            this.#options.context.report({
-              name: 'store-unavailable',
-              partition: this.#options.partition,
-              error,
-            })
-          }
+          this.#outage.failed(error)
           if (!isSpillwayError(error, 'unavailable')) this.#seen = undefined
           if (isSpillwayError(error, 'journal-mismatch')) this.#proven = false
           if (this.away) this.#options.onChange()
@@ -274,15 +276,10 @@ export class Applier {
     const sent = gate.through
     const filled = await front.fill(partition, result.seen.identity, read.position, rows)
     this.#saw(filled.seen, sent)
-    if (filled.noRoom === true)
+    if (filled.noRoom === true || filled.held.some((held) => held === undefined)) {
       throw new SpillwayError(
         'unavailable',
-        `The front of partition ${partition} has no room for what a condition in the journal needs; it waits for some.`,
-      )
-    if (filled.held.some((held) => held === undefined)) {
-      throw new SpillwayError(
-        'unavailable',
-        `The database is behind what the front of partition ${partition} released; it catches up by landing.`,
+        `The front of partition ${partition} has no room for a fill, or released more than has landed; landing mends both.`,
       )
     }
   }

@@ -9,6 +9,7 @@ import { withDeadline } from '../kit/clock.ts'
 import { BackgroundLoop } from '../kit/lifecycle.ts'
 import type { Loop } from '../kit/lifecycle.ts'
 import type { EngineContext } from './context.ts'
+import { Outage } from './outage.ts'
 import type { Shape, ShapePartition } from './shape.ts'
 
 /** Pause between looks where another process lands. */
@@ -23,6 +24,7 @@ export class DatabaseWatch {
   readonly #shape: Shape
   readonly #loop: Loop
   readonly #lands: boolean
+  readonly #outage: Outage
   #looking: Promise<void> | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
 
@@ -30,14 +32,16 @@ export class DatabaseWatch {
     this.#context = context
     this.#shape = shape
     this.#lands = lands
+    this.#outage = new Outage({ report: context.report, store: 'database' })
     const { clock, random, settings } = context
     this.#loop = new BackgroundLoop({
       name: 'watching the database position',
       clock,
       random,
       run: async (signal) => {
-        await clock.sleep(lands ? settings.idleLookMs : POLL_MS, signal)
-        if (lands || !this.#isQuiet()) await this.#once()
+        // While it does not answer the loop's own pauses are between the looks.
+        if (!this.#outage.failing) await clock.sleep(lands ? settings.idleLookMs : POLL_MS, signal)
+        if (lands || this.#outage.failing || !this.#isQuiet()) await this.#once()
       },
     })
   }
@@ -64,9 +68,11 @@ export class DatabaseWatch {
   }
 
   #once(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
-    })
+    this.#looking ??= this.#outage
+      .watch(() => this.#look())
+      .finally(() => {
+        this.#looking = undefined
+      })
     return this.#looking
   }
 

@@ -11,6 +11,7 @@ import type { EngineContext } from './context.ts'
 import { FollowPace } from './follow-pace.ts'
 import type { Acknowledged } from './fused-loss.ts'
 import { lossSince } from './fused-loss.ts'
+import { Outage } from './outage.ts'
 import { OwnedStream } from './owned-stream.ts'
 import { FusedPartitionRuntime } from './partition-fused.ts'
 import { raiseGeneration } from './recover-fused.ts'
@@ -75,12 +76,17 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
       ),
   })
   let lookedAt = context.clock.monotonic()
+  const outage = new Outage({ report: context.report, store: 'front and journal' })
   const follow = new BackgroundLoop({
     name: 'following the stream',
     clock: context.clock,
     random: context.random,
     run: async (signal) => {
-      await Promise.all(partitions.map((one) => one.follow()))
+      await outage.watch(async () => {
+        await Promise.all(partitions.map((one) => one.follow()))
+        // A store that changed while nobody read or wrote is recovered all the same, or landing would wait for ever.
+        if (partitions.some((one) => !one.gate.open)) await recover()
+      })
       for (const one of partitions) if (one.end > one.landed.position) one.lander.wake()
       if (context.clock.monotonic() - lookedAt >= context.settings.idleLookMs) {
         lookedAt = context.clock.monotonic()
@@ -88,10 +94,11 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
         // A database that went back may have lost the very raise: its generation has to be issued again.
         const moved = rows.some((row) => row.generation !== partitions[row.partition]?.generation)
         const used = partitions.some((one) => isUsed(context, one.end))
-        if (moved || used) for (const one of partitions) one.distrust()
+        if (moved || used) {
+          for (const one of partitions) one.distrust()
+          return
+        }
       }
-      // A store that changed while nobody read or wrote is recovered all the same, or landing would wait for ever.
-      if (partitions.some((one) => !one.gate.open)) await recover()
       await pace.pause(signal)
     },
   })

@@ -12,9 +12,10 @@ import { RunningWorld } from './running-world.ts'
 /** A fused store, on the wire as it is in the simulation, and an engine on it. */
 class Stage {
   readonly fused: FakeFused
+  readonly events: string[] = []
+  readonly #database: FakeDatabase
   readonly #one = new RunningWorld()
   readonly #connected: FusedFront
-  readonly #database: FakeDatabase
 
   constructor() {
     this.fused = new FakeFused({ ...this.#one, partitions: 1 })
@@ -24,7 +25,7 @@ class Stage {
     this.#connected = this.fused.connect(this.#one.process)
   }
 
-  async open(frameWritesMax?: number, settings: Partial<EngineSettings> = {}): Promise<Engine> {
+  async open(frameWritesMax?: number, settings: Partial<EngineSettings> = {}, lands = true): Promise<Engine> {
     const { process } = this.#one
     const bounds = frameWritesMax === undefined ? {} : { frameWritesMax }
     const engine = await Engine.open({
@@ -37,14 +38,28 @@ class Stage {
       clock: process.clock,
       random: process.random,
       settings,
+      lands,
+      report: ({ name, detail = '' }) => this.events.push(`${name} ${detail}`),
     })
     onTestFinished(async () => void (await engine.close(0).catch(() => undefined)))
     return engine
   }
 
   /** Whatever is asked of the store is turned away. */
-  away(): void {
-    this.fused.weather = { ...CALM, refused: 1 }
+  away(store: 'fused' | 'database' = 'fused'): void {
+    this.#of(store).weather = { ...CALM, refused: 1 }
+  }
+
+  back(store: 'fused' | 'database'): void {
+    this.#of(store).weather = CALM
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.#one.process.clock.sleep(ms)
+  }
+
+  #of(store: 'fused' | 'database'): FakeFused | FakeDatabase {
+    return store === 'fused' ? this.fused : this.#database
   }
 }
 
@@ -83,5 +98,25 @@ test.each([200, 5_000])(
       code: 'unavailable',
       detail: expect.stringMatching(/Last failure: .*simulated fused/),
     })
+  },
+)
+
+test.each([
+  { store: 'fused', lands: true, told: 'front and journal' },
+  { store: 'fused', lands: false, told: 'front and journal' },
+  { store: 'database', lands: true, told: 'database' },
+  { store: 'database', lands: false, told: 'database' },
+] as const)(
+  'an idle process (lands: $lands) tells that the $store is away, and that it is back',
+  async (one) => {
+    const stage = new Stage()
+    await stage.open(undefined, {}, one.lands)
+    await stage.sleep(5_000)
+    stage.away(one.store)
+    await stage.sleep(10_000)
+    expect(stage.events).toEqual([`store-unavailable ${one.told}`])
+    stage.back(one.store)
+    await stage.sleep(10_000)
+    expect(stage.events).toEqual([`store-unavailable ${one.told}`, `store-back ${one.told}`])
   },
 )
