@@ -32,12 +32,22 @@ Tools: ${Object.entries(tools)
 Tests start servers of their own. To let them use yours: SPILLWAY_TEST_REDIS_URL=redis://…,
 SPILLWAY_TEST_MYSQL_URL=mysql://… (see docs/internals/servers-for-tests.md).`
 
+/** Short, so that the error is not scrolled away; --help says the rest. */
 const refuse = (why: string): never => {
-  console.error(`services: ${why}\n\n${usage}`)
+  console.error(
+    `services: ${why}\n\nUsage: npm run services -- start|stop|status|logs|install [name…] [options]\nServers: ${serverNames.join(', ')}. Tools: ${Object.keys(tools).join(', ')}. More: npm run services -- --help`,
+  )
   process.exit(2)
 }
 
-const optionNames = ['json', 'port', 'folder', 'even-if-present']
+// Whoever reads may go away early (| head): what was begun is still finished.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
+const optionNames = ['help', 'json', 'port', 'folder', 'even-if-present']
 
 const { values, positionals } = (() => {
   try {
@@ -45,6 +55,7 @@ const { values, positionals } = (() => {
       allowPositionals: true,
       options: {
         'even-if-present': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
         json: { type: 'boolean', default: false },
         port: { type: 'string' },
         folder: { type: 'string', default: servicesFolder },
@@ -176,6 +187,10 @@ const verbs: Record<string, (names: string[]) => Promise<Report>[]> = {
 }
 
 const [verb, ...names] = positionals
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
 if (verb === undefined) refuse('a verb is missing')
 const act =
   verbs[verb ?? ''] ?? refuse(`no verb is called "${verb}".${didYouMean(verb ?? '', Object.keys(verbs))}`)

@@ -93,10 +93,12 @@ export class KeptServer {
     return written !== undefined && startedMark(written.pid) === written.startedMark ? written : undefined
   }
 
-  /** Starts it on its own port, or on the one given; one that runs already is left as it is. */
+  /** Starts it on its own port, or on the one given; one that runs already is left as it is, or refused on another port. */
   async start(port?: number, say: (line: string) => void = () => undefined): Promise<ServerStatus> {
     const before = this.#running()
     if (before !== undefined) {
+      if (port !== undefined && port !== before.port)
+        throw new Error(`it runs already, on port ${before.port} (pid ${before.pid}); stop it first`)
       say(`already running on port ${before.port}, pid ${before.pid}`)
       return this.status()
     }

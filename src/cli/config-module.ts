@@ -11,6 +11,13 @@ export interface ConfigFile {
   readonly options: object
 }
 
+/** Node goes by the nearest package.json; `npm init` writes "type": "commonjs" there. */
+function hintFor(reason: string): string {
+  return /import statement outside a module|Unexpected token 'export'/.test(reason)
+    ? '. Name it .mts (or .mjs), or set "type": "module" in its package.json.'
+    : ''
+}
+
 /** Imports it; everything that is wrong with it is `invalid` and names the file. */
 export async function loadConfig(path: string): Promise<ConfigFile> {
   const file = resolve(path)
@@ -20,9 +27,13 @@ export async function loadConfig(path: string): Promise<ConfigFile> {
     module = (await import(pathToFileURL(file).href)) as { default?: unknown }
   } catch (error) {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    throw new SpillwayError('invalid', `The config file ${file} could not be loaded: ${reason}`, {
-      cause: error,
-    })
+    throw new SpillwayError(
+      'invalid',
+      `The config file ${file} could not be loaded: ${reason}${hintFor(reason)}`,
+      {
+        cause: error,
+      },
+    )
   }
   const options = module.default
   if (options === undefined) {

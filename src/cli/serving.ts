@@ -17,6 +17,7 @@ import { openTier } from './open-stores.ts'
 import { count } from './terminal/columns.ts'
 import { withProgress } from './terminal/progress.ts'
 import { tokenFrom } from './token.ts'
+import { profileOf } from '../options/profile.ts'
 import { redactUrl } from '../options/store-url.ts'
 import type { ServeSettings } from '../options/serve-options.ts'
 import type { CloseReport, Tier } from '../index.ts'
@@ -69,13 +70,25 @@ function stopSignal(invocation: Invocation): Promise<NodeJS.Signals> {
   return first.promise
 }
 
-function sayStopped(invocation: Invocation, report: CloseReport): void {
+/** In a profile of one process nobody else would ever land what this one acknowledges. */
+function checkRole({ tier }: ServeSettings): void {
+  const { name } = profileOf(tier)
+  if (tier.role === 'api' && name !== 'redis')
+    throw new SpillwayError(
+      'invalid',
+      `--role api does not land, and the profile ${name} has no other process that would: take --role all, or the profile redis (--front redis://… --journal same).`,
+    )
+}
+
+function sayStopped(invocation: Invocation, { tier }: ServeSettings, report: CloseReport): void {
+  const then =
+    tier.journal === 'same' ? 'are landed by another process, or the next' : 'land at the next start'
   invocation.terminal.say(
     report.pending === 0
       ? report.confirmed
         ? 'Stopped: every acknowledged write is in the database.'
         : `Stopped: the database does not answer. Every acknowledged write was in it before, and is safe in ${report.where}; what it may have lost lands at the next start.`
-      : `Stopped: ${count(report.pending)} acknowledged writes are not in the database yet. They are safe in ${report.where} and land at the next start.`,
+      : `Stopped: ${count(report.pending)} acknowledged writes are not in the database yet. They are safe in ${report.where} and ${then}.`,
   )
 }
 
@@ -96,6 +109,7 @@ export async function serveUntilStopped(
   const { terminal, flags } = invocation
   const token = tokenFrom(settings.server.token, settings.server.tokenFile)
   checkHost(settings.server.host, token)
+  checkRole(settings)
   const data = settings.data === undefined ? undefined : prepareDataFolder(settings.data)
   const logger = serverLogger(terminal, flags.json === true)
   const tier = await openTier(invocation, { logger, ...settings.tier })
@@ -127,7 +141,9 @@ export async function serveUntilStopped(
 
   const signal = await stop
   terminal.say(
-    `${signal}: accepting no more, landing what is pending for up to ${settings.server.drainMs / 1_000} s.`,
+    settings.tier.role === 'api'
+      ? `${signal}: accepting no more.`
+      : `${signal}: accepting no more, landing what is pending for up to ${settings.server.drainMs / 1_000} s.`,
   )
   server.drain()
   await server.close()
@@ -136,6 +152,6 @@ export async function serveUntilStopped(
     () => 'landing',
     () => tier.close({ drainMs: settings.server.drainMs }),
   )
-  sayStopped(invocation, report)
+  sayStopped(invocation, settings, report)
   return EXIT.ok
 }

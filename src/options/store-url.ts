@@ -31,9 +31,13 @@ export function parseStoreUrl(option: string, given: string): StoreUrl {
   const scheme = ALIASES[name] ?? STORE_SCHEMES.find((each) => each === name)
   if (scheme === undefined) {
     const shown = redactUrl(given)
+    // Never the nearest scheme alone: it would be taken without the TLS that was asked for.
+    const hint = /^(?:mysql|mariadb)s$/.test(name)
+      ? ' For TLS write mysql://…?ssl=true.'
+      : didYouMean(name, STORE_SCHEMES)
     throw new SpillwayError(
       'invalid',
-      `${option}: ${JSON.stringify(shown)} is not the URL of a store; it begins with ${STORE_SCHEMES.map((each) => `${each}:`).join(', ')}.${didYouMean(name, STORE_SCHEMES)}`,
+      `${option}: ${JSON.stringify(shown)} is not the URL of a store; it begins with ${STORE_SCHEMES.map((each) => `${each}:`).join(', ')}.${hint}`,
     )
   }
   const rest = match?.[2] ?? ''
@@ -52,14 +56,25 @@ export function parseStoreUrl(option: string, given: string): StoreUrl {
 }
 
 function checkAddress(option: string, given: string): void {
-  if (URL.canParse(given) && (new URL(given).hostname !== '' || /^[a-z]+:$/i.test(given))) return
-  throw new SpillwayError(
-    'invalid',
-    `${option}: ${JSON.stringify(redactUrl(given))} has no host: it is SCHEME://HOST:PORT/NAME.`,
-  )
+  const shown = JSON.stringify(redactUrl(given))
+  if (!URL.canParse(given) || (new URL(given).hostname === '' && !/^[a-z]+:$/i.test(given)))
+    throw new SpillwayError(
+      'invalid',
+      `${option}: ${shown} has no host: it is SCHEME://HOST:PORT/NAME. In a user or password, percent-encode what has a meaning in URLs: / is %2F, # is %23, ? is %3F, @ is %40, % is %25.`,
+    )
+  const { username, password } = new URL(given)
+  try {
+    decodeURIComponent(username + password)
+  } catch (cause) {
+    throw new SpillwayError(
+      'invalid',
+      `${option}: the user or password in ${shown} has a % that encodes nothing: write %25 for it.`,
+      { cause },
+    )
+  }
 }
 
-/** A URL as it may be printed and logged: without its password. */
+/** A URL as it may be printed and logged: without its password, whatever that has in it. */
 export function redactUrl(given: string): string {
-  return given.replace(/(:\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+  return given.replace(/(:\/\/[^/@:?#]*):.*@/s, '$1:***@')
 }

@@ -92,6 +92,13 @@ export default { data, collections: [collection('forms')], partitions: 4, server
     expect(err).toMatch(message)
     expect(err).toContain('bad.config.mjs')
   })
+
+  test('a config module in a package of type commonjs is refused with the name that it needs', async () => {
+    config('package.json', '{"type":"commonjs"}')
+    const file = config('some.config.ts', "import 'node:fs'\nexport default {}")
+    const { code, err } = await spillway(['serve', '--port', '0', '--runtime', 'node', '--config', file])
+    expect([code, err]).toEqual([2, expect.stringContaining('Name it .mts')])
+  })
 })
 
 describe('refused starts leave with 1 and say why', () => {
@@ -101,6 +108,13 @@ describe('refused starts leave with 1 and say why', () => {
       const { code, err } = await spillway(['serve', '--port', '0', '--data', data])
       expect([code, err]).toEqual([1, expect.stringContaining('is a file')])
     }
+  })
+
+  test('a role that does not land, where no other process could', async () => {
+    const args = ['serve', '--port', '0', '--role', 'api', '--data', sandbox.path('data')]
+    const { code, err } = await spillway(args)
+    expect([code, err]).toEqual([2, expect.stringContaining('--role api does not land')])
+    expect(existsSync(sandbox.path('data'))).toBe(false)
   })
 
   test.runIf(existsSync('/proc/self'))('a data path where no folder can be made', async () => {

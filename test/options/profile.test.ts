@@ -69,6 +69,8 @@ describe('store URLs', () => {
     expect(redactUrl('mysql://root:p%40ss@db:3306/app')).toBe('mysql://root:***@db:3306/app')
     expect(redactUrl('redis://:secret@h:1/0')).toBe('redis://:***@h:1/0')
     expect(redactUrl('sqlite:./a:b@c')).toBe('sqlite:./a:b@c')
+    expect(redactUrl('mysql://root:a/b@c#d?e@db:3306/app')).toBe('mysql://root:***@db:3306/app')
+    expect(redactUrl('redis://h:6379/0?namespace=a')).toBe('redis://h:6379/0?namespace=a')
   })
 })
 
@@ -80,5 +82,20 @@ describe("a program's own clients", () => {
     expect(() => checkTierOptions({ ...options, clients: { mysql: pool } })).not.toThrow()
     expect(() => checkTierOptions({ ...options, clients: { redis: pool } })).toThrow(/clients\.redis/)
     expect(() => checkTierOptions({ ...options, clients: { mysq: pool } as object })).toThrow(/mysql/)
+  })
+})
+
+describe('a URL with a password that no URL can carry', () => {
+  test.each(['mysql://root:se#cret@db/app', 'mysql://root:se/cret@db/app', 'mysql://root:100%cret@db/app'])(
+    '%s is invalid, says how to write it, and is not shown',
+    (database) => {
+      expect(() => profileOf(urls('memory:', 'sqlite:j.db', database))).toThrow(
+        expect.objectContaining({ code: 'invalid', detail: expect.stringMatching(/^(?!.*cret).*%25/s) }),
+      )
+    },
+  )
+
+  test('a scheme that asks for TLS is not answered with one that has none', () => {
+    expect(() => parseStoreUrl('database', 'mysqls://db/app')).toThrow(/\?ssl=true/)
   })
 })

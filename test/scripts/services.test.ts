@@ -31,6 +31,27 @@ test('a missing or unknown verb, tool or option is a usage error that lists what
   }
 })
 
+test('--help is the usage on stdout, and no error', () => {
+  expect(services('--help')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('--port N'),
+    stderr: '',
+  })
+})
+
+test('a reader that goes away early (| head) is no error', () => {
+  const { status, stdout, stderr } = spawnSync(
+    'sh',
+    ['-c', `"${process.execPath}" scripts/services.ts status | head -n 1`],
+    { cwd: repoRoot, encoding: 'utf8' },
+  )
+  expect({ status, stderr, lines: stdout.trim().split('\n').length }).toEqual({
+    status: 0,
+    stderr: '',
+    lines: 1,
+  })
+})
+
 test('a mistyped verb, name or option is answered with the one that was probably meant', () => {
   expect(services('stpo').stderr).toContain('Did you mean stop?')
   expect(services('start', 'rdis').stderr).toContain('Did you mean redis?')

@@ -69,6 +69,8 @@ test('a second start says that it runs already, and leaves it as it is', async (
     status: 0,
     stdout: expect.stringContaining(`already running on port ${port}`),
   })
+  const elsewhere = services('start', 'redis', '--port', String(await freePort()))
+  expect(elsewhere).toMatchObject({ status: 1, stderr: expect.stringContaining(`on port ${port}`) })
   expect(statusOf('redis').pid).toBe(pid)
 })
 
