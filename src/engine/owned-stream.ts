@@ -8,6 +8,7 @@
  * keeps: a process that was started with another one would find nothing there, and take that for a loss.
  *
  *   database        store                          claim
+ *   has begun with a journal of another kind       journal-mismatch, as for the next two; nothing is claimed
  *   has begun       of another namespace           journal-mismatch, naming both; nothing is claimed
  *   has begun       no name, or the same           its own name stands
  *   has begun       another name                   journal-mismatch (with acceptLoss it is taken over, and emptied)
@@ -16,12 +17,15 @@
  */
 import { SpillwayError } from '../errors.ts'
 import type { FusedFront } from '../ports/fused.ts'
+import { isFusedJournalName } from '../ports/fused.ts'
 import type { JournalReader } from '../ports/journal.ts'
 import type { EngineContext } from './context.ts'
 
 const SEPARATOR = ' of '
 const PLACE = ' in '
 const LOOKS_MAX = 4
+const OF_ANOTHER =
+  'The store holds the stream of another tier: this database is not its own. Name another namespace (--namespace), or the database that belongs to this one; --accept-loss takes the store over, and what only that stream had is lost.'
 
 /** What the journal of a generation is called where a database keeps its position. */
 export function ownedName(stream: string, owner: string): string {
@@ -96,16 +100,20 @@ export class OwnedStream {
   async claim(): Promise<void> {
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
       const [row] = await this.#context.database.partitions()
+      if (row !== undefined && !isFusedJournalName(row.mark.journal))
+        return this.#dispute(this.#newName(), otherKind(row.mark.journal))
       const known = row === undefined ? undefined : ownerIn(row.mark.journal)
       const place = known === undefined ? undefined : placeIn(known)
-      if (place !== undefined && place !== this.#fused.place) return this.#dispute(this.#newName(), place)
+      if (place !== undefined && place !== this.#fused.place)
+        return this.#dispute(this.#newName(), this.#elsewhere(place))
       const standing = await this.#fused.claim(known ?? this.#newName(), false)
       if (known === undefined ? await this.#isEmpty() : known === standing) {
         this.#owner = standing
         this.#foreign = false
         return
       }
-      if (known !== undefined || look === LOOKS_MAX) return this.#dispute(known ?? this.#newName())
+      if (known !== undefined || look === LOOKS_MAX)
+        return this.#dispute(known ?? this.#newName(), OF_ANOTHER)
     }
   }
 
@@ -119,19 +127,18 @@ export class OwnedStream {
     return place === undefined ? id : `${id}${PLACE}${place}`
   }
 
+  #elsewhere(place: string): string {
+    return `This database has its stream in the namespace ${place}, and ${this.#fused.place ?? 'none'} would be that of another tier: start with --namespace ${place}, or name another database. --accept-loss moves the tier here, and what only its old stream had is lost.`
+  }
+
   /** The name is put there last: a crash before that leaves another tier's name, and the same question. */
-  #dispute(name: string, elsewhere?: string): void {
-    if (!this.#acceptLoss && elsewhere !== undefined)
-      throw new SpillwayError(
-        'journal-mismatch',
-        `This database has its stream in the namespace ${elsewhere}, and ${this.#fused.place ?? 'none'} would be that of another tier: start with --namespace ${elsewhere}, or name another database. --accept-loss moves the tier here, and what only its old stream had is lost.`,
-      )
-    if (!this.#acceptLoss)
-      throw new SpillwayError(
-        'journal-mismatch',
-        'The store holds the stream of another tier: this database is not its own. Name another namespace (--namespace), or the database that belongs to this one; --accept-loss takes the store over, and what only that stream had is lost.',
-      )
+  #dispute(name: string, problem: string): void {
+    if (!this.#acceptLoss) throw new SpillwayError('journal-mismatch', problem)
     this.#foreign = true
     this.#owner = name
   }
+}
+
+function otherKind(journal: string): string {
+  return `This database was written from a journal of another kind (${journal}), which may have writes that have not landed: start with that journal until nothing is pending; then --accept-loss goes on with this one. What only the other journal had is lost.`
 }

@@ -20,6 +20,10 @@ export function fusedJournalName(generation: number): string {
   return `generation ${generation}`
 }
 
+export function isFusedJournalName(journal: string): boolean {
+  return /^generation \d+( |$)/.test(journal)
+}
+
 /** The opening entry of a generation; the same whoever appends it, so that the database can hold its mark before. */
 export function fusedOpening(generation: number): OpeningEntry {
   return { kind: 'opening', id: `opening-${generation}`, generation }

@@ -72,6 +72,26 @@ describe('one namespace of Redis is the stream of one database', () => {
     expect((await again.records('notes').get('k'))?.value).toBe(2)
   })
 
+  test('a database that was written from a journal of another kind is refused until somebody says so', async () => {
+    const file = (name: string): string => `sqlite:${join(folder, name)}`
+    const embedded = await open({
+      front: 'memory:',
+      journal: file('kind-journal.db'),
+      database: file('kind.db'),
+      partitions: 2,
+    })
+    for (let n = 0; n < 5; n += 1) await (await embedded.records('notes').put(`k${n}`, n)).landed()
+    await embedded.close()
+    await expect(tierOn('kind', 'kind')).rejects.toMatchObject({
+      code: 'journal-mismatch',
+      detail: expect.stringMatching(/journal of another kind/),
+    })
+    await using moved = await tierOn('kind', 'kind', { acceptLoss: true, role: 'all' })
+    for (let n = 0; n < 5; n += 1) expect((await moved.records('notes').get(`k${n}`))?.value).toBe(n)
+    expect(await (await moved.records('notes').put('k0', 'new')).landed()).toBe('landed')
+    expect(await moved.verify()).toMatchObject({ ok: true })
+  })
+
   test('processes that begin a tier at once are one tier', async () => {
     const database = await mariadb.emptyDatabase('race')
     const begin = (): Promise<Tier> =>
