@@ -20,11 +20,22 @@ test('the smallest program of the README runs as it stands there', async () => {
   expect([(await run.ended).code, run.err(), run.out()]).toEqual([0, '', `true [ 'physics', 'law' ]\n`])
 })
 
+test('the config module of docs/tables.md is one that ddl takes', async () => {
+  const tables = readFileSync(join(projectFolder, 'docs/tables.md'), 'utf8')
+  const config = /```ts\n([\s\S]*?)```/.exec(tables)?.[1] ?? ''
+  writeFileSync(sandbox.path('config.mts'), config.replace(`'spillway'`, `'${projectFolder}src/index.ts'`))
+  const cli = join(projectFolder, 'src/cli/main.ts')
+  const run = start([nodeFile(), cli, 'ddl', '--config', 'config.mts'], { cwd: sandbox.folder })
+  expect([(await run.ended).code, run.out()]).toEqual([0, expect.stringContaining('"full_name"')])
+})
+
 const pages = [
   'README.md',
   'docs/concepts.md',
   'docs/operate.md',
   'docs/what-happens-if.md',
+  'docs/stores.md',
+  'docs/tables.md',
   'docs/reference/http.md',
 ]
 
