@@ -13,6 +13,7 @@ import { digestOf } from '../model/fold.ts'
 import { countOf, formatPosition, generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
+import type { EngineContext } from './context.ts'
 
 /** What this process had seen acknowledged in a partition while it believed the store. */
 export interface Acknowledged {
@@ -42,8 +43,11 @@ export async function lossOf(
   const known = generationOf(survivors.landed) === generation ? survivors.landed : landed
   if (known >= end.position) return []
   const { stream } = survivors
-  // The same position may be another entry, on the other side of a split.
-  if (stream !== undefined && (isTrimmed(end, survivors) || (await holds(fused, partition, end)))) return []
+  if (stream !== undefined) {
+    const first = await firstIn(fused, partition, stream.first)
+    // The same position may be another entry, on the other side of a split.
+    if (isTrimmed(end, first, survivors) || (await holds(fused, partition, end))) return []
+  }
   const kept = stream !== undefined && generationOf(stream.end as Position) === generation ? stream.end : 0
   const survives = formatPosition(Math.max(known, kept) as Position)
   return [
@@ -52,32 +56,34 @@ export async function lossOf(
 }
 
 /**
- * What was trimmed was landed. A stream that begins in a later generation may also have been emptied for it, which is
- * told apart by that nothing is trimmed across the border before the margin has landed behind it.
+ * What was trimmed was landed. A stream whose first entry is of a later generation may also have been emptied for that,
+ * which is told apart by that nothing is trimmed across the border before the margin has landed behind it.
  */
-function isTrimmed(end: Mark, { landed, stream, trimMargin }: Survivors): boolean {
-  if (stream === undefined || stream.first <= end.offset) return false
-  return (
-    generationOf(stream.first as Position) === generationOf(end.position) || countOf(landed) >= trimMargin
-  )
+function isTrimmed(end: Mark, first: Position | undefined, { landed, trimMargin }: Survivors): boolean {
+  if (first === undefined || first <= end.offset) return false
+  return generationOf(first) === generationOf(end.position) || countOf(landed) >= trimMargin
+}
+
+async function firstIn(fused: FusedFront, partition: number, from: number): Promise<Position | undefined> {
+  const { entries } = await fused.journal.read(partition, from - 1, { entriesMax: 1, bytesMax: 1 })
+  return entries[0]?.offset as Position | undefined
 }
 
 /** The same where another process began the generation, and what was there before is not known here. */
 export async function lossSince(
+  { database, settings }: Pick<EngineContext, 'database' | 'settings'>,
   fused: FusedFront,
   had: readonly Acknowledged[],
   generation: number,
 ): Promise<string[]> {
+  const rows = await database.partitions()
   const losses = await Promise.all(
-    had.map(async (one, partition) =>
-      generationOf(one.end.position) >= generation
-        ? []
-        : lossOf(fused, partition, one, {
-            landed: one.landed,
-            stream: { first: 0, end: 0 },
-            trimMargin: 0,
-          }),
-    ),
+    had.map(async (one, partition) => {
+      if (generationOf(one.end.position) >= generation) return []
+      const landed = rows[partition]?.mark.position ?? one.landed
+      const stream = await fused.journal.info(partition)
+      return lossOf(fused, partition, one, { landed, stream, trimMargin: settings.trimMargin })
+    }),
   )
   return losses.flat()
 }

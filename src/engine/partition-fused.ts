@@ -146,7 +146,9 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
     )
       this.#seen = seen
     if (admitted && this.gate.open) {
-      this.#believe(seen)
+      // One of a newer generation says nothing of what this process had acknowledged before: that is still to be told.
+      if (seen.mark !== undefined && generationOf(seen.mark.position) === this.#generation)
+        this.#believe(seen)
       this.#sawAt = this.#options.context.clock.monotonic()
     }
     this.lag.note(this.end)

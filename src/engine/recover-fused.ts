@@ -49,7 +49,7 @@ export async function raiseGeneration(
   context: EngineContext,
   fused: FusedFront,
   stream: OwnedStream,
-  acknowledged: readonly Acknowledged[],
+  acknowledged: () => readonly Acknowledged[],
 ): Promise<Raised> {
   const generation = await fenceAll(context, fused)
   // From here on the stream stands still: what is compared now is what will be kept.
@@ -59,8 +59,10 @@ export async function raiseGeneration(
   )
   const keeps = compared.map(({ keep }) => keep)
   await refuseLater(context, stream, rows, compared)
-  const losses = await each(acknowledged.length, (partition) =>
-    lossOf(fused, partition, acknowledged[partition] as Acknowledged, {
+  // Up to the fence this process may have gone on acknowledging.
+  const had = acknowledged()
+  const losses = await each(had.length, (partition) =>
+    lossOf(fused, partition, had[partition] as Acknowledged, {
       landed: rows[partition]?.mark.position ?? ORIGIN,
       stream: keeps[partition] === true ? compared[partition]?.info : undefined,
       trimMargin: context.settings.trimMargin,

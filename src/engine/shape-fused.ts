@@ -43,7 +43,7 @@ export async function openFusedShape(options: FusedShapeOptions): Promise<Shape>
     return recovering
   }
   const partitions: FusedPartitionRuntime[] = []
-  const raised = await adoptable(context, fused, stream, [])
+  const raised = await adoptable(context, fused, stream, () => [])
   stream.opened()
   const rows = await context.database.partitions()
   for (const row of rows) {
@@ -139,11 +139,11 @@ async function recoverAll(
   stream: OwnedStream,
   partitions: readonly FusedPartitionRuntime[],
 ): Promise<void> {
-  const had = partitions.map((one) => one.acknowledged)
+  const had = () => partitions.map((one) => one.acknowledged)
   const before = Math.max(0, ...partitions.map((one) => one.generation))
   const raised = await adoptable(context, fused, stream, had)
   if (!raised.here && raised.generation > before) {
-    const lost = await lossSince(fused, had, raised.generation).catch(() => [
+    const lost = await lossSince(context, fused, had(), raised.generation).catch(() => [
       'what it lost could not be read: the store does not answer',
     ])
     const detail = [`generation ${raised.generation}, by another process`, ...lost].join('; ')
@@ -157,7 +157,7 @@ async function adoptable(
   context: EngineContext,
   fused: FusedFront,
   stream: OwnedStream,
-  acknowledged: readonly Acknowledged[],
+  acknowledged: () => readonly Acknowledged[],
 ): Promise<Raised> {
   let failure: unknown
   for (let attempt = 1; attempt <= RECOVER_ATTEMPTS_MAX; attempt += 1) {
