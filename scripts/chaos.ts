@@ -27,25 +27,28 @@ import type { PlannedCell } from './chaos/plan.ts'
 import { PROFILES } from './chaos/profiles.ts'
 import { runUntilItCounts } from './chaos/round.ts'
 import type { RoundResult } from './chaos/course.ts'
+import { parsed } from './usage.ts'
 import { cellsOf, exitCodeOf, lineOf, shortfallOf, summaryOf, tableOf } from './chaos/table.ts'
 
 const BREACHES_SHOWN = 6
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' },
-    fault: { type: 'string', multiple: true, default: [] },
-    profile: { type: 'string', multiple: true, default: [] },
-    part: { type: 'string', default: '1/1' },
-    budget: { type: 'string' },
-    runtime: { type: 'string' },
-    pause: { type: 'string', default: '60000' },
-    keep: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-  },
-})
+const { values } = parsed(import.meta.url, () =>
+  parseArgs({
+    options: {
+      rounds: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      fault: { type: 'string', multiple: true, default: [] },
+      profile: { type: 'string', multiple: true, default: [] },
+      part: { type: 'string', default: '1/1' },
+      budget: { type: 'string' },
+      runtime: { type: 'string' },
+      pause: { type: 'string', default: '60000' },
+      keep: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    },
+  }),
+)
 
 function refuse(why: string): never {
   console.error(`chaos: ${why}`)

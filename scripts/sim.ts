@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { FaultTable, SHAPES, simulate } from '../src/testing/index.ts'
+import { parsed } from './usage.ts'
 import type { Shape, SimResult } from '../src/testing/index.ts'
 
 interface Task {
@@ -39,17 +40,19 @@ function serve(): void {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '200' },
-      from: { type: 'string', default: '1' },
-      seed: { type: 'string' },
-      shape: { type: 'string' },
-      jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
-      lines: { type: 'string', default: '60' },
-      stop: { type: 'boolean', default: false },
-    },
-  })
+  const { values } = parsed(import.meta.url, () =>
+    parseArgs({
+      options: {
+        seeds: { type: 'string', default: '200' },
+        from: { type: 'string', default: '1' },
+        seed: { type: 'string' },
+        shape: { type: 'string' },
+        jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+        lines: { type: 'string', default: '60' },
+        stop: { type: 'boolean', default: false },
+      },
+    }),
+  )
   const shapes = values.shape === undefined ? SHAPES : [shapeFrom(values.shape)]
   const lines = Number(values.lines)
   if (values.seed !== undefined) {
