@@ -40,9 +40,11 @@ export async function connectRedis(options: ConnectionOptions): Promise<RedisCli
   })
   try {
     await withDeadline(options.clock, options.connectTimeoutMs, ready(client))
+    await requireDatabase(client)
     return client
   } catch (error) {
     client.disconnect()
+    if (error instanceof SpillwayError && error.code === 'invalid') throw error
     const cause = failure ?? error
     throw new SpillwayError(
       'unavailable',
@@ -50,6 +52,18 @@ export async function connectRedis(options: ConnectionOptions): Promise<RedisCli
       { cause },
     )
   }
+}
+
+/** The client forgets that its SELECT was refused, and all would be in database 0. */
+async function requireDatabase(client: RedisClient): Promise<void> {
+  const db = isCluster(client) ? 0 : (client.options.db ?? 0)
+  if (db === 0) return
+  await client.select(db).catch((cause: unknown) => {
+    if (!(cause instanceof Error) || !/DB index|not allowed/i.test(cause.message)) throw cause
+    throw new SpillwayError('invalid', `Redis has no database ${db}: ${cause.message}. Correct the URL.`, {
+      cause,
+    })
+  })
 }
 
 function ready(client: RedisClient): Promise<void> {
