@@ -43,7 +43,10 @@ describe('names', () => {
   test('the files directly in src are the catalogues, the composition root and the public exports', () => {
     const top = source.filter((file) => file.split('/').length === 2).map((file) => basename(file))
     expect(
-      top.filter((file) => !['errors.ts', 'events.ts', 'findings.ts', 'open.ts', 'stores.ts', 'index.ts'].includes(file)),
+      top.filter(
+        (file) =>
+          !['errors.ts', 'events.ts', 'findings.ts', 'open.ts', 'stores.ts', 'index.ts'].includes(file),
+      ),
     ).toEqual([])
   })
 })
