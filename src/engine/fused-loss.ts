@@ -8,12 +8,15 @@
  * A process only knows of acknowledgements that it gave or followed (follow-pace.ts: 250 ms late at most), so that
  * several processes may each report a part. The part before what is named is in the database or in the stream.
  */
+import { isSpillwayError } from '../errors.ts'
 import type { Mark } from '../model/entry.ts'
 import { digestOf } from '../model/fold.ts'
 import { countOf, formatPosition, generationOf } from '../model/position.ts'
 import type { Position } from '../model/position.ts'
 import type { FusedFront } from '../ports/fused.ts'
 import type { EngineContext } from './context.ts'
+
+const LOOKS_MAX = 3
 
 /** What this process had seen acknowledged in a partition while it believed the store. */
 export interface Acknowledged {
@@ -26,8 +29,8 @@ export interface Acknowledged {
 export interface Survivors {
   /** Where the database is. */
   readonly landed: Position
-  /** The first and the last offset of the stream; undefined: it is not kept. */
-  readonly stream: { readonly first: number; readonly end: number } | undefined
+  /** Where the stream ends; undefined: it is not kept. */
+  readonly stream: { readonly end: number } | undefined
   readonly trimMargin: number
 }
 
@@ -44,7 +47,7 @@ export async function lossOf(
   if (known >= end.position) return []
   const { stream } = survivors
   if (stream !== undefined) {
-    const first = await firstIn(fused, partition, stream.first)
+    const first = await firstIn(fused, partition)
     // The same position may be another entry, on the other side of a split.
     if (isTrimmed(end, first, survivors) || (await holds(fused, partition, end))) return []
   }
@@ -64,9 +67,18 @@ function isTrimmed(end: Mark, first: Position | undefined, { landed, trimMargin 
   return generationOf(first) === generationOf(end.position) || countOf(landed) >= trimMargin
 }
 
-async function firstIn(fused: FusedFront, partition: number, from: number): Promise<Position | undefined> {
-  const { entries } = await fused.journal.read(partition, from - 1, { entriesMax: 1, bytesMax: 1 })
-  return entries[0]?.offset as Position | undefined
+/** Where the stream's first entry is; undefined where there is none, or others trim faster than this can look. */
+async function firstIn(fused: FusedFront, partition: number): Promise<Position | undefined> {
+  for (let look = 1; look <= LOOKS_MAX; look += 1) {
+    const { first } = await fused.journal.info(partition)
+    try {
+      const { entries } = await fused.journal.read(partition, first - 1, { entriesMax: 1, bytesMax: 1 })
+      return entries[0]?.offset as Position | undefined
+    } catch (error) {
+      if (!isSpillwayError(error, 'journal-mismatch')) throw error
+    }
+  }
+  return undefined
 }
 
 /** The same where another process began the generation, and what was there before is not known here. */

@@ -145,12 +145,12 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
       !admitted
     )
       this.#seen = seen
-    if (admitted && this.gate.open) {
-      // One of a newer generation says nothing of what this process had acknowledged before: that is still to be told.
-      if (seen.mark !== undefined && generationOf(seen.mark.position) === this.#generation)
-        this.#believe(seen)
-      this.#sawAt = this.#options.context.clock.monotonic()
-    }
+    // Writes are acknowledged while the gate is closed, too, by the store and generation that this process speaks for. An
+    // answer of another generation says nothing of what was acknowledged in this one: that is still to be told.
+    const { mark, identity } = seen
+    if (identity === this.#adopted && mark !== undefined && generationOf(mark.position) === this.#generation)
+      this.#believe(seen)
+    if (admitted && this.gate.open) this.#sawAt = this.#options.context.clock.monotonic()
     this.lag.note(this.end)
     return admitted
   }
