@@ -7,7 +7,7 @@
  * which is how the lost side of a split shows.
  */
 import { SpillwayError, invariant } from '../../errors.ts'
-import type { Command } from 'ioredis'
+import type { Command, Redis } from 'ioredis'
 import type { Clock } from '../../kit/clock.ts'
 import { formatPosition } from '../../model/position.ts'
 import type { Position } from '../../model/position.ts'
@@ -97,8 +97,6 @@ export class RedisStore {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const { clock, client, connectTimeoutMs = 10_000, callTimeoutMs = 5_000 } = options
     const { url, namespace } = placeOf(options)
-    if ((options.waitReplicas ?? 0) > 0 && client !== undefined && isCluster(client))
-      throw new SpillwayError('invalid', 'waitReplicas cannot be used with a Redis Cluster.')
     const scripts = await loadScripts()
     const connect = (name: string): Promise<RedisClient> =>
       connectRedis({
@@ -133,7 +131,7 @@ export class RedisStore {
     try {
       const keys = partitions.map((partition) => this.#stateKey(partition))
       const answer = await this.#run(this.#writes, script, keys, args)
-      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(answer)
+      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(keys[0] as string, answer)
       return answer
     } catch (error) {
       throw nothingHappened(error) ?? error
@@ -155,7 +153,7 @@ export class RedisStore {
         if (!isUnknownScript(error)) throw error
         return this.#sendMany('EVAL', script.source, keys, many)
       })
-      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(answer)
+      if (this.waitReplicas > 0 && wrote(answer)) await this.#replicated(keys[0] as string, answer)
       return answer
     } catch (error) {
       if (isReadOnly(error)) this.#leave(this.#writes)
@@ -253,6 +251,13 @@ export class RedisStore {
     )
   }
 
+  /** What the stream of a partition takes, about; 0 where nobody may ask. */
+  async logBytes(partition: number): Promise<number> {
+    this.#mustBeOpen()
+    const log = `${this.#stateKey(partition).slice(0, -STATE.length)}log`
+    return Number(await this.#reads.call('MEMORY', 'USAGE', log).catch(() => 0))
+  }
+
   /** `INFO memory`, of each server where there are several. */
   async memory(): Promise<{ readonly used: number; readonly max: number; readonly policy: string }> {
     const nodes = isCluster(this.#reads) ? this.#reads.nodes('master') : [this.#reads]
@@ -275,10 +280,11 @@ export class RedisStore {
    * now, whose WAIT would confirm what it never had: so it is asked who it is right behind, and must be who answered
    * the write. Whatever fails here, the write has happened: its outcome is unknown.
    */
-  async #replicated(answer: unknown): Promise<void> {
+  async #replicated(key: string, answer: unknown): Promise<void> {
+    const node = this.#nodeOf(key)
     const [replicas, info] = await Promise.all([
-      this.#writes.call('WAIT', this.waitReplicas, this.#waitMs),
-      this.#writes.call('INFO', 'server', 'replication'),
+      node?.call('WAIT', this.waitReplicas, this.#waitMs) ?? 0,
+      node?.call('INFO', 'server', 'replication') ?? '',
     ]).catch((cause: unknown) => {
       throw new SpillwayError('outcome-unknown', 'The replicas did not say whether they have the write.', {
         cause,
@@ -294,6 +300,15 @@ export class RedisStore {
         'outcome-unknown',
         'The connection was led to another server before the replicas of the first one had confirmed the write.',
       )
+  }
+
+  /** The connection on which a key is written: WAIT speaks of what came over its own. */
+  #nodeOf(key: string): Redis | undefined {
+    const client = this.#writes
+    if (!isCluster(client)) return client
+    const slot = new this.#Command('GET', [key]).getSlot()
+    const address = client.slots[slot]?.[0]
+    return client.nodes('master').find(({ options }) => `${options.host}:${options.port}` === address)
   }
 
   async #run(
