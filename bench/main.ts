@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the canonical workload, durable saves and reads over HTTP, on every runtime that is here.
- * `npm run bench -- save|read|put|land|recover|memory|all [--runtime node|bun] [--tiny]`: others.
+ * `npm run bench -- save|read|…|redis-scale|all [--runtime node|bun] [--tiny]`: others; `--help` names them.
  *
  * Each bench runs in a process of its own, one at a time. What a full run finds goes into `bench/results/`; `--tiny`
  * only shows that the benches work, and keeps nothing.
@@ -27,10 +27,10 @@ const names = benches.map((bench) => bench.name)
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
+const USAGE = `Usage: npm run bench -- [${names.join('|')}|all …] [--runtime node|bun] [--tiny]`
+
 function refuse(why: string): never {
-  process.stderr.write(
-    `bench: ${why}\n\nUsage: npm run bench -- [${names.join('|')}|all …] [--runtime node|bun] [--tiny]\n`,
-  )
+  process.stderr.write(`bench: ${why}\n\n${USAGE}\n`)
   process.exit(2)
 }
 
@@ -38,7 +38,11 @@ function given() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { runtime: { type: 'string' }, tiny: { type: 'boolean', default: false } },
+      options: {
+        runtime: { type: 'string' },
+        tiny: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
     })
   } catch (error) {
     return refuse((error as Error).message)
@@ -55,6 +59,11 @@ async function measured(file: string, name: string, size: string): Promise<Found
 }
 
 const { positionals, values } = given()
+if (values.help) {
+  for (const { name, measures } of benches) say(`${name.padEnd(16)} ${measures}`)
+  say(`\n${USAGE}`)
+  process.exit(0)
+}
 const wanted = positionals.length === 0 ? CANONICAL : positionals.includes('all') ? names : positionals
 const unknown = wanted.filter((name) => !names.includes(name))
 if (unknown.length > 0) refuse(`there is no bench ${unknown.join(', ')}`)

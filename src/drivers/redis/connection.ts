@@ -31,7 +31,7 @@ export function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster
 }
 
-/** Connects, or rejects with `unavailable`; what is returned is ours to close. */
+/** Connects, or rejects with `unavailable`, or with `invalid` what the URL has wrong; what is returned is ours to close. */
 export async function connectRedis(options: ConnectionOptions): Promise<RedisClient> {
   const client = await create(options)
   let failure: unknown
@@ -46,12 +46,22 @@ export async function connectRedis(options: ConnectionOptions): Promise<RedisCli
     client.disconnect()
     if (error instanceof SpillwayError && error.code === 'invalid') throw error
     const cause = failure ?? error
+    if (isPasswordRefused(cause))
+      throw new SpillwayError(
+        'invalid',
+        `Redis at ${whereOf(options)} does not let us in: ${cause.message}. Correct user and password in the URL.`,
+        { cause },
+      )
     throw new SpillwayError(
       'unavailable',
       `Redis at ${whereOf(options)} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     )
   }
+}
+
+function isPasswordRefused(cause: unknown): cause is Error {
+  return cause instanceof Error && /^(?:WRONGPASS|NOAUTH)\b/.test(cause.message)
 }
 
 /** The client forgets that its SELECT was refused, and all would be in database 0. */

@@ -5,11 +5,11 @@ import { privateRedis } from '../../servers/private-servers.ts'
 
 const redis = await privateRedis()
 
-const connect = (db: number) =>
+const connect = (db: number, credentials = '') =>
   connectRedis({
-    url: `redis://127.0.0.1:${redis.port}/${db}`,
+    url: `redis://${credentials}127.0.0.1:${redis.port}/${db}`,
     clock: systemClock,
-    connectTimeoutMs: 5_000,
+    connectTimeoutMs: 1_000,
     callTimeoutMs: 5_000,
     name: 'spillway-test',
   })
@@ -26,4 +26,11 @@ test('a database that it has is the one that is used', async () => {
   await client.set('where', 'here')
   client.disconnect()
   expect(await redis.ask('DBSIZE')).toBe(':0')
+})
+
+test('a password that Redis does not take is invalid: no retry would help', async () => {
+  await expect(connect(0, 'nobody:wrong@')).rejects.toMatchObject({
+    code: 'invalid',
+    detail: expect.stringContaining('Correct user and password'),
+  })
 })
