@@ -58,7 +58,7 @@ export async function openStores(profile: Profile, options: TierOptions): Promis
   }
   try {
     if (profile.journal.scheme === 'same') {
-      await requireFsync(profile, options)
+      await requireSettings(profile, options)
       const database = await keep(openDatabase(profile, options))
       const { openRedisFused } = await import('./drivers/redis/fused.ts')
       const fused = await openRedisFused({
@@ -69,6 +69,7 @@ export async function openStores(profile: Profile, options: TierOptions): Promis
     }
     const journal = await keep(openJournal(profile, options))
     const database = await keep(openDatabase(profile, options))
+    if (profile.front.scheme === 'redis') await requireSettings(profile, options)
     const front = await openFront(profile, options, journal.partitions)
     return { kind: 'separate', front, journal, database }
   } catch (error) {
@@ -77,14 +78,14 @@ export async function openStores(profile: Profile, options: TierOptions): Promis
   }
 }
 
-/** What this Redis acknowledges has to be as durable as was asked for. */
-async function requireFsync(profile: Profile, options: TierOptions): Promise<void> {
-  const { appendfsync = 'always' } = options
+/** A Redis must not drop what has not landed; as the journal it has to be as durable as was asked for. */
+async function requireSettings(profile: Profile, options: TierOptions): Promise<void> {
+  const appendfsync = profile.journal.scheme === 'same' ? (options.appendfsync ?? 'always') : undefined
   const durability = await import('./drivers/redis/durability.ts')
-  if (await durability.requireFsync(redisOptions(profile, options), appendfsync)) return
+  if (await durability.requireSettings(redisOptions(profile, options), appendfsync)) return
   options.logger?.warn(
-    { appendfsync },
-    `Redis may not be asked for its settings (CONFIG): it is believed that its append-only file is written with fsync ${appendfsync}`,
+    { appendfsync, maxmemoryPolicy: 'volatile-*, noeviction' },
+    'Redis may not be asked for its settings (CONFIG): it is believed that they are these',
   )
 }
 

@@ -93,6 +93,7 @@ export class OwnedStream {
       at: (partition, offset) => journal.at(partition, offset),
       trim: (partition, offset) => journal.trim(partition, offset),
       usage: () => journal.usage(),
+      kept: async (partition) => journal.kept?.(partition) ?? journal.usage(),
     }
   }
 

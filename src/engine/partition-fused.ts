@@ -78,6 +78,7 @@ export class FusedPartitionRuntime implements ShapePartition, EntrySource {
       journal,
       front: fused.front,
       refused: row.refused.length,
+      landed: row.mark,
       identity: () => this.#seen?.identity,
     })
     this.lander = new Lander({

@@ -80,6 +80,7 @@ export class SeparatePartitionRuntime implements ShapePartition, EntrySource {
       journal,
       front,
       refused: row.refused.length,
+      landed: row.mark,
       identity: () => this.applier.identity,
     })
     this.applier = new Applier({

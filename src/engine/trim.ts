@@ -5,7 +5,9 @@
  *   front     ──may be released──┤◀─ releaseMargin ─▶│
  *
  * The margins are there for a database that goes back (a failover that lost the last commits): landing then
- * starts again from where it is, and the journal must still have it. Refused positions are forgotten last, after
+ * starts again from where it is, and the journal must still have it. But what has landed must never be why new writes
+ * are turned away: where the journal takes more than half of its room, the trim margin shrinks, and at three quarters
+ * nothing is kept that has landed. Refused positions are forgotten last, after
  * the journal was trimmed past them, and every store keeps from where on it knows them.
  *
  * Nothing here is needed for safety; a failure is reported and tried again after the next batch.
@@ -25,11 +27,24 @@ export interface TrimmerOptions {
   readonly front: FrontReads
   /** Refused entries that the database knows at start. */
   readonly refused: number
+  /** Where the database is at start: a process before may have left the store full of what has landed. */
+  readonly landed: Mark
   identity(): string | undefined
 }
 
 /** Landed marks that are remembered for trimming; more batches than this within the margin make it coarser. */
 const MARKS_MAX = 4_096
+/** Shares of the room from which on the margin shrinks, and at which nothing of it is left. */
+const ROOM_WANTED = 0.5
+const ROOM_NONE = 0.75
+/** A process before may have left the journal full of what has landed: it is looked once, when all is open. */
+const LOOK_MS = 1_000
+
+/** How many positions behind what is landed are kept, by the share of the room that is taken. */
+export function marginAt(used: number, trimMargin: number): number {
+  const left = (ROOM_NONE - used) / (ROOM_NONE - ROOM_WANTED)
+  return Math.floor(trimMargin * Math.min(1, Math.max(0, left)))
+}
 
 export class Trimmer {
   readonly #options: TrimmerOptions
@@ -41,10 +56,21 @@ export class Trimmer {
   #trimmed = 0
   #running: Promise<void> | undefined
   #stopped = false
+  #cancelLook: (() => void) | undefined
 
   constructor(options: TrimmerOptions) {
     this.#options = options
     if (options.refused > 0) this.#refused.push(0)
+    if (countOf(options.landed.position) === 0) return
+    this.#highest = options.landed.position
+    this.#marks.push(options.landed)
+    this.#cancelLook = options.context.clock.after(
+      LOOK_MS,
+      () => {
+        if (!this.#stopped) this.#running ??= this.#rounds()
+      },
+      { unref: true },
+    )
   }
 
   /** The database has reached `mark`. Returns at once; works in the background, one round at a time. */
@@ -61,6 +87,7 @@ export class Trimmer {
   /** Begins nothing more; resolves when what is out has ended, or a call's deadline has passed. */
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#cancelLook?.()
     const { clock, settings } = this.#options.context
     if (this.#running !== undefined)
       await withDeadline(clock, settings.callMs, this.#running).catch(() => undefined)
@@ -76,6 +103,13 @@ export class Trimmer {
     this.#running = undefined
   }
 
+  /** The share of its room that the journal takes. */
+  async #used(): Promise<number> {
+    const { journal, partition } = this.#options
+    const { bytes, bytesMax } = await (journal.kept?.(partition) ?? journal.usage())
+    return bytesMax > 0 ? bytes / bytesMax : 0
+  }
+
   async #round(landed: Position): Promise<void> {
     const { context, partition, journal, front, identity } = this.#options
     const { trimMargin, releaseMargin } = context.settings
@@ -83,8 +117,11 @@ export class Trimmer {
       const known = identity()
       if (known !== undefined) await front.release(partition, known, plus(landed, -releaseMargin))
       // Trimming costs the journal a transaction, so it goes in steps; a new generation keeps the old one's end first.
-      if (countOf(landed) < trimMargin || landed - trimMargin - this.#trimmed < trimMargin / 4) return
-      const mark = this.#newestUpTo(landed - trimMargin)
+      const margin = marginAt(await this.#used(), trimMargin)
+      if (countOf(landed) < margin || landed - margin - this.#trimmed < margin / 4) return
+      // Until a whole margin has landed, a loss at its beginning is told by what is there of the one before it.
+      if (countOf(landed) < trimMargin && margin > 0) return
+      const mark = this.#newestUpTo(landed - margin)
       if (mark === undefined) return
       await journal.trim(partition, mark.offset)
       this.#trimmed = mark.position

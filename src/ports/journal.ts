@@ -49,6 +49,11 @@ export interface JournalReader {
   trim(partition: number, offset: number): Promise<void>
   /** Bytes kept, and the bound at which appends are turned away; for status and admission. */
   usage(): Promise<{ readonly bytes: number; readonly bytesMax: number }>
+  /**
+   * The same of one partition, landed entries with it, for a journal whose `usage` does not count those: what is kept
+   * of them has to go before they are why writes are turned away.
+   */
+  kept?(partition: number): Promise<{ readonly bytes: number; readonly bytesMax: number }>
 }
 
 export interface Journal extends JournalReader {

@@ -1,11 +1,12 @@
 /**
- * Whether a Redis that is to be the journal keeps what it acknowledges: looked at once, before the first write.
+ * Whether a Redis keeps what is entrusted to it: looked at once, before the first write.
  *
- *   appendonly no                              refused
- *   appendonly yes, appendfsync always         what the profile promises
- *                   appendfsync everysec       only if asked for by name: two seconds may go with the machine
- *                   appendfsync no             refused
- *   CONFIG forbidden (managed servers)         nobody can tell: believed, and said
+ *   as journal  appendonly no                        refused
+ *               appendonly yes, appendfsync always   what the profile promises
+ *                               appendfsync everysec only if asked for by name: two seconds may go with the machine
+ *                               appendfsync no       refused
+ *   always      maxmemory-policy allkeys-*           refused: it drops writes that have not landed, and says nothing
+ *   CONFIG forbidden (managed servers)               nobody can tell: believed, and said
  *
  * A setting that somebody changes later is found by `spillway doctor`.
  */
@@ -22,10 +23,13 @@ const WAIT_MS = 5_000
 const FORBIDDEN = /^(NOPERM|ERR unknown command|ERR.*not allowed)/i
 
 /**
- * Asks the server, or every master of a cluster. Rejects with `invalid` where a setting is weaker than wanted,
- * `unavailable` where one does not answer. False: it may not be asked.
+ * Asks the server, or every master of a cluster; `wanted` of a journal. Rejects with `invalid` where a setting is
+ * weaker, `unavailable` where a server does not answer. False: it may not be asked.
  */
-export async function requireFsync(options: RedisStoreOptions, wanted: AppendFsync): Promise<boolean> {
+export async function requireSettings(
+  options: RedisStoreOptions,
+  wanted: AppendFsync | undefined,
+): Promise<boolean> {
   const { url } = placeOf(options)
   const { clock, client } = options
   const connection = await connectRedis({
@@ -45,16 +49,26 @@ export async function requireFsync(options: RedisStoreOptions, wanted: AppendFsy
   }
 }
 
-async function requireOf(node: RedisClient, wanted: AppendFsync): Promise<boolean> {
+async function requireOf(node: RedisClient, wanted: AppendFsync | undefined): Promise<boolean> {
   let settings: Map<string, string>
   try {
-    settings = await settingsOf(node, 'append*')
+    settings = new Map([
+      ...(await settingsOf(node, 'append*')),
+      ...(await settingsOf(node, 'maxmemory-policy')),
+    ])
   } catch (error) {
     if (error instanceof Error && FORBIDDEN.test(error.message)) return false
     throw noAnswer(error)
   }
   const [written, fsync] = [settings.get('appendonly'), settings.get('appendfsync')]
-  if (written === undefined || fsync === undefined) return false
+  const policy = settings.get('maxmemory-policy')
+  if (policy === undefined || written === undefined || fsync === undefined) return false
+  if (policy.startsWith('allkeys'))
+    throw new SpillwayError(
+      'invalid',
+      `Redis has maxmemory-policy = ${policy}, which drops writes that have not landed. CONFIG SET maxmemory-policy volatile-lru and CONFIG REWRITE (or set it in redis.conf).`,
+    )
+  if (wanted === undefined) return true
   if (written === 'yes' && (fsync === 'always' || fsync === wanted)) return true
   const [shown, mend, risk] =
     written === 'yes'

@@ -84,6 +84,15 @@ export class RedisStream implements JournalReader {
     return { bytes: this.#front.unlandedBytes(), bytesMax: this.#front.usage().bytesMax }
   }
 
+  /** Of half the memory, as for what has not landed: the other half is for values. */
+  async kept(partition: number): Promise<{ readonly bytes: number; readonly bytesMax: number }> {
+    const { bytesMax } = this.#front.usage()
+    return {
+      bytes: await this.#store.logBytes(partition),
+      bytesMax: Math.floor(bytesMax / this.#store.partitions),
+    }
+  }
+
   async #blocks(partition: number, after: Position, count: number): Promise<Blocks> {
     const [blocks, trimmed, end] = await this.#store.blocks(partition, after, count)
     const entries: StoredEntry[] = []

@@ -10,6 +10,7 @@ const redis = await privateRedis()
 afterEach(async () => {
   await redis.ask('CONFIG SET appendonly yes')
   await redis.ask('CONFIG SET appendfsync always')
+  await redis.ask('CONFIG SET maxmemory-policy noeviction')
 })
 
 const refusal = (detail: RegExp): object =>
@@ -33,6 +34,16 @@ test.each([
   await expect(redisTier(redis.url, 'same')).rejects.toEqual(refusal(detail))
   await expect(redisTier(redis.url, 'same', { appendfsync: 'everysec' })).rejects.toEqual(refusal(detail))
 })
+
+test.each(['allkeys-lru', 'allkeys-lfu', 'allkeys-random'])(
+  'with the policy %s it opens neither as journal nor as front',
+  async (policy) => {
+    await redis.ask(`CONFIG SET maxmemory-policy ${policy}`)
+    const detail = /maxmemory-policy = allkeys-\w+, which drops.*CONFIG SET maxmemory-policy volatile-lru/
+    await expect(redisTier(redis.url, 'same')).rejects.toEqual(refusal(detail))
+    await expect(redisTier(redis.url, 'sqlite')).rejects.toEqual(refusal(detail))
+  },
+)
 
 test('what is more durable than was asked for is good, and a front alone need not be durable', async () => {
   await redisTier(redis.url, 'same', { appendfsync: 'everysec' })
