@@ -2,7 +2,7 @@
  * Batches of entries as one call of write.lua, in the order in which they are given. What a call costs whoever is in
  * it (the identity, the socket, the fsync) is paid once for all its partitions; of a cluster each is asked by itself.
  */
-import { SpillwayError, invariant } from '../../errors.ts'
+import { invariant } from '../../errors.ts'
 import { EntryWriter } from '../../model/entry-codec.ts'
 import type { Position, Version } from '../../model/position.ts'
 import { ORIGIN, plus } from '../../model/position.ts'
@@ -150,16 +150,16 @@ export class WriteLane {
   }
 }
 
-/** Refuses a frame that no call takes. */
 function measure(batch: FusedBatch): Measured {
   const { partition, identity, generation, entries } = batch
   let writes = 0
   let values = 0
   let names = 0
   let bytes = 0
+  let longest = 0
   let conditional = false
   for (const { writes: each } of entries) {
-    if (each.length > FRAME_WRITES_MAX) throw frameTooLong(each.length)
+    longest = Math.max(longest, each.length)
     writes += each.length
     for (const { collection, key, value, ifVersion } of each) {
       names += LENGTH_BYTES + UTF8_MAX * (collection.length + 1 + key.length)
@@ -169,17 +169,12 @@ function measure(batch: FusedBatch): Measured {
       bytes += value.bytes.byteLength
     }
   }
+  invariant(longest <= FRAME_WRITES_MAX, `A frame of ${longest} writes is too long for one call`)
   const puts = !conditional && values === writes && writes > 0
   const plain = puts && writes <= PLAIN_WRITES_MAX && bytes <= PLAIN_BYTES_MAX
   return { partition, identity, generation, entries, writes, values, names, plain }
 }
 
-function frameTooLong(writes: number): SpillwayError {
-  return new SpillwayError(
-    'unavailable',
-    `A frame of ${writes} writes is above ${FRAME_WRITES_MAX}, the most that Redis takes at once.`,
-  )
-}
 function anyWritten([, , ...groups]: Reply): boolean {
   return (groups as Reply[]).some(([kind]) => String(kind) === 'written')
 }
