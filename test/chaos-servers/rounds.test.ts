@@ -45,10 +45,17 @@ const round = (
     console.log(lineOf(result)),
   )
 
-test.each(rounds)(
-  '%s on %s: the promise holds',
+const titled = rounds.map(([name, profile, runtime]) => ({
+  title: `${name} on ${profile}${runtime === undefined ? '' : `, processes on ${runtime}`}`,
+  name,
+  profile,
+  runtime,
+}))
+
+test.each(titled)(
+  '$title: the promise holds',
   { timeout: ROUND_MS_MAX },
-  async (name, profile, runtime) => {
+  async ({ name, profile, runtime }) => {
     const result = await round(name, profile, { runtime })
     expect(result.breaches).toEqual([])
     expect(result.counts).toBe(true)
