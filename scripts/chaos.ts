@@ -17,7 +17,7 @@
  *
  * Exit codes: 0, every cell that was asked for kept its promise; 1, one did not, or none of its rounds had writes
  * un-landed and requests in flight at the fault; 2, the command line; 3, not everything that was asked for was run;
- * 129, 130 and 143, SIGHUP, SIGINT and SIGTERM: the round ends at once, its servers and folder are gone, and the table is printed.
+ * 130 and 143, SIGINT and SIGTERM: the round ends at once, its servers and folder are gone, and the table is printed.
  */
 import { parseArgs } from 'node:util'
 import type { RuntimeName } from '../test/scenarios/served.ts'
@@ -31,7 +31,7 @@ import { parsed } from './usage.ts'
 import { cellsOf, exitCodeOf, lineOf, shortfallOf, summaryOf, tableOf } from './chaos/table.ts'
 
 const BREACHES_SHOWN = 6
-const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
 const { values } = parsed(import.meta.url, () =>
   parseArgs({
@@ -151,7 +151,7 @@ try {
   // Only a round that was given up rejects so; anything else is a defect of this program.
   if (!stop.signal.aborted) throw error
 }
-const cells = cellsOf(plan, results)
+const cells = cellsOf(plan, results, rounds)
 console.log(`\n${tableOf(cells)}\n`)
 for (const line of shortfallOf(cells)) console.log(line)
 console.log(summaryOf(cells, ALL_CELLS.length, performance.now() - began))

@@ -6,7 +6,7 @@ import type { RoundResult } from './course.ts'
  *   kept            every round did what the profile promises, and at least one counted
  *   failed          a round broke the promise
  *   did not count   in no round were writes un-landed and requests in flight at the fault
- *   not run         the time was over, or somebody stopped the run
+ *   not run         the time was over, or somebody stopped the run, before all rounds of the cell were run
  */
 export type Verdict = 'kept' | 'FAILED' | 'DID NOT COUNT' | 'NOT RUN'
 
@@ -15,19 +15,21 @@ export interface Cell extends PlannedCell {
   readonly verdict: Verdict
 }
 
-export function cellsOf(plan: readonly PlannedCell[], results: readonly RoundResult[]): Cell[] {
+/** `rounds` of each cell were asked for. */
+export function cellsOf(plan: readonly PlannedCell[], results: readonly RoundResult[], rounds = 1): Cell[] {
   return plan.map((planned) => {
     const own = results.filter(
       ({ fault, profile }) => fault === planned.fault.name && profile === planned.profile,
     )
-    return { ...planned, results: own, verdict: verdictOf(own) }
+    return { ...planned, results: own, verdict: verdictOf(own, rounds) }
   })
 }
 
-function verdictOf(results: readonly RoundResult[]): Verdict {
+function verdictOf(results: readonly RoundResult[], rounds: number): Verdict {
   if (results.length === 0) return 'NOT RUN'
   if (results.some(({ breaches }) => breaches.length > 0)) return 'FAILED'
-  return results.some(({ counts }) => counts) ? 'kept' : 'DID NOT COUNT'
+  if (!results.some(({ counts }) => counts)) return 'DID NOT COUNT'
+  return results.length < rounds ? 'NOT RUN' : 'kept'
 }
 
 const sum = (results: readonly RoundResult[], of: (result: RoundResult) => number): number =>
