@@ -1,13 +1,15 @@
 /**
  * How cost grows in the profile redis, landing in MariaDB all the while:
  *
- *   keys       puts and gets of the library over 10,000 to 5,000,000 records that are there, 500 B each
+ *   keys       puts and gets of the library over 10,000 to 5,000,000 records that are there and have landed, 500 B each
  *   values     the same over values of 100 B to 100 KB, 1,000 keys
  *   processes  HTTP saves through 1, 2 and 4 server processes on one Redis and one MariaDB
  *
  * There is no goal but that nothing falls off a cliff: a rate with the most keys is at least half of that with the
  * fewest, and no number of processes is worse than half of one.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Tier } from '../../src/index.ts'
 import { forms } from '../form.ts'
 import { msOfCalls, rateInFlight } from '../in-flight.ts'
 import { generatorName, underLoad } from '../load/load.ts'
@@ -25,6 +27,8 @@ const BATCH = 1_000
 const BATCHES_IN_FLIGHT = 8
 const CONNECTIONS = 256
 const SHARE_MIN = 0.5
+const QUIET_MS_MAX = 300_000
+const LOOK_MS = 50
 
 interface Sizes {
   readonly keys: readonly number[]
@@ -70,14 +74,30 @@ async function overKeys(servers: Servers, { keys, ms }: Sizes): Promise<Rates[]>
       if (failed !== undefined) throw failed
     })
     there = count
+    await isQuiet(servers, tier)
     const puts = await rateInFlight(IN_FLIGHT, ms, (n) =>
       records.put(keyOf(spread(n, count)), values[n % values.length]),
     )
+    await isQuiet(servers, tier)
     const gets = await rateInFlight(IN_FLIGHT, ms, (n) => records.get(keyOf(spread(n, count))))
     found.push({ of: count, puts, gets })
   }
   await tier.close({ drainMs: 0 })
   return found
+}
+
+/** What was written before has landed, and Redis does not rewrite its file because of it: neither is a cost of keys. */
+async function isQuiet(servers: Servers, tier: Tier): Promise<void> {
+  for (const until = performance.now() + QUIET_MS_MAX; ;) {
+    const { totals } = await tier.status()
+    const persistence = await servers.redis.ask('INFO persistence')
+    if (totals.pending === 0 && persistence.includes('aof_rewrite_in_progress:0')) return
+    if (performance.now() > until)
+      throw new Error(
+        `${totals.pending} writes had not landed after ${QUIET_MS_MAX} ms, or Redis still rewrites`,
+      )
+    await sleep(LOOK_MS)
+  }
 }
 
 async function overValues(servers: Servers, { values: sizes, ms }: Sizes): Promise<Rates[]> {

@@ -23,7 +23,8 @@ export interface Servers extends AsyncDisposable {
 
 export async function startServers(): Promise<Servers> {
   const scratch = await scratchFolder()
-  const redis = await startRedis({ folder: join(scratch.path, 'redis') })
+  // Without a maxmemory a tier takes 1 GiB of what has not landed, which a million writes of 500 bytes are more than.
+  const redis = await startRedis({ folder: join(scratch.path, 'redis'), maxmemory: '8gb' })
   const mariadb = await startMariadb({
     folder: join(scratch.path, 'mariadb'),
     args: ['--innodb-buffer-pool-size=1G', '--innodb-log-file-size=512M'],
