@@ -11,15 +11,13 @@
  * A setting that somebody changes later is found by `spillway doctor`.
  */
 import { SpillwayError } from '../../errors.ts'
-import { connectRedis, isCluster } from './connection.ts'
 import type { RedisClient } from './connection.ts'
-import { placeOf } from './place.ts'
+import { askMasters } from './masters.ts'
 import { noAnswer } from './redis-failures.ts'
 import type { RedisStoreOptions } from './store.ts'
 
 type AppendFsync = 'always' | 'everysec'
 
-const WAIT_MS = 5_000
 const FORBIDDEN = /^(NOPERM|ERR unknown command|ERR.*not allowed)/i
 
 /**
@@ -30,23 +28,8 @@ export async function requireSettings(
   options: RedisStoreOptions,
   wanted: AppendFsync | undefined,
 ): Promise<boolean> {
-  const { url } = placeOf(options)
-  const { clock, client } = options
-  const connection = await connectRedis({
-    ...(url === undefined ? {} : { url }),
-    ...(client === undefined ? {} : { client }),
-    clock,
-    connectTimeoutMs: options.connectTimeoutMs ?? WAIT_MS,
-    callTimeoutMs: options.callTimeoutMs ?? WAIT_MS,
-    name: 'spillway-settings',
-  })
-  try {
-    const nodes = isCluster(connection) ? connection.nodes('master') : [connection]
-    const asked = await Promise.all(nodes.map((node) => requireOf(node, wanted)))
-    return asked.every(Boolean)
-  } finally {
-    connection.disconnect()
-  }
+  const asked = await askMasters(options, 'spillway-settings', (node) => requireOf(node, wanted))
+  return asked.every(Boolean)
 }
 
 async function requireOf(node: RedisClient, wanted: AppendFsync | undefined): Promise<boolean> {

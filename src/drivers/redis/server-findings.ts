@@ -2,11 +2,11 @@
  * What `doctor` says about a Redis server: the settings on which the promise rests, and those that would drop what has
  * not landed. Judged from what the server says of itself, as data.
  */
-import { isCluster, connectRedis } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { ok, wrong } from '../../kit/finding.ts'
 import type { FindingId } from '../../findings.ts'
 import type { Finding } from '../../kit/finding.ts'
+import { askMasters } from './masters.ts'
 import { noAnswer } from './redis-failures.ts'
 import { placeOf } from './place.ts'
 import type { RedisStoreOptions } from './store.ts'
@@ -25,7 +25,6 @@ export interface ServerRole {
 }
 
 const ABOUT = 'redis'
-const WAIT_MS = 5_000
 /** Scripts with flags, INFO of several sections; what was before 7.0 has neither. */
 const MAJOR_MIN = 7
 
@@ -35,32 +34,15 @@ export async function inspectRedis(
   role: Omit<ServerRole, 'cluster'>,
 ): Promise<Finding[]> {
   const { url } = placeOf(options)
-  const { clock, client } = options
-  const connection = await connectRedis({
-    ...(url === undefined ? {} : { url }),
-    ...(client === undefined ? {} : { client }),
-    clock,
-    connectTimeoutMs: options.connectTimeoutMs ?? WAIT_MS,
-    callTimeoutMs: options.callTimeoutMs ?? WAIT_MS,
-    name: 'spillway-doctor',
-  })
-  try {
-    const cluster = isCluster(connection)
-    const nodes = isCluster(connection) ? connection.nodes('master') : [connection]
-    const found = await Promise.all(
-      nodes.map(async (node) => {
-        const facts = await factsOf(node)
-        const about = nodes.length === 1 ? ABOUT : `${ABOUT} ${node.options.host}:${node.options.port}`
-        const all = [...place(facts, url), ...redisFindings(facts, { ...role, cluster })]
-        return all.map((one) => ({ ...one, about }))
-      }),
-    )
-    return found.flat()
-  } catch (error) {
+  const found = await askMasters(options, 'spillway-doctor', async (node, nodes, cluster) => {
+    const facts = await factsOf(node)
+    const about = nodes === 1 ? ABOUT : `${ABOUT} ${node.options.host}:${node.options.port}`
+    const all = [...place(facts, url), ...redisFindings(facts, { ...role, cluster })]
+    return all.map((one) => ({ ...one, about }))
+  }).catch((error: unknown) => {
     throw noAnswer(error)
-  } finally {
-    connection.disconnect()
-  }
+  })
+  return found.flat()
 }
 
 async function factsOf(node: RedisClient): Promise<ServerFacts> {
